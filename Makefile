@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: GPL-2.0
+# dm-snap-mv: the user-space programs, the module and the tests.
+#
+#   make                     build/snapmv and everything else in user space
+#   make module [KVER=6.12]  build/module/<KVER>/dm-snap-mv.ko
+#   make demo                shows the main job in a virtual machine
+#   make check               all the tests that gate a change
+#   make check-long          the longer ones
+#   make unit, make sim      single groups of `make check'; see docs/testing.md
+#
+# A Makefile of files: what is in a folder is built. BUILD names another build
+# directory; V=1 shows the commands.
+
+BUILD ?= build
+CC ?= gcc
+PKGS := devmapper blkid json-c
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+.DEFAULT_GOAL := all
+.SUFFIXES:
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all module unit sim tests demo check check-long packages clean FORCE
+
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
+	-Wold-style-definition -Wvla -Wpointer-arith
+SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+DEFS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
+INC := -Iport/user -Iengine -Iinspect
+LIBS := -Wl,--as-needed -ldevmapper -lblkid -ljson-c -lpthread
+
+engine := $(sort $(wildcard engine/*.c))
+inspect := $(sort $(wildcard inspect/*.c))
+tool := $(sort $(wildcard tool/*.c))
+rig := $(sort $(wildcard tests/rig/*.c))
+unit := $(sort $(wildcard tests/unit/*.c))
+sim := $(sort $(wildcard tests/sim/*.c))
+helpers := $(sort $(wildcard tests/module/helpers/*.c))
+
+programs := $(if $(tool),$(BUILD)/snapmv)
+unit_programs := $(unit:tests/unit/%.c=$(BUILD)/unit/%)
+sim_programs := $(sim:tests/sim/%.c=$(BUILD)/sim/%)
+helper_programs := $(helpers:tests/module/helpers/%.c=$(BUILD)/helpers/%)
+
+all: $(programs) $(helper_programs)
+
+# Objects are written aside and renamed: two makes in one tree do not see each
+# other's halves.
+define compile
+$(say) CC $@
+@mkdir -p $(@D)
+$(Q)$(CC) $(1) $(DEFS) $(WARN) -MMD -MP -MT $@ -MF $@.d.$$$$ \
+	-c -o $@.$$$$ $< && mv $@.d.$$$$ $(@:.o=.d) && mv $@.$$$$ $@
+endef
+
+define link
+$(say) LD $@
+@mkdir -p $(@D)
+$(Q)$(CC) $(1) -o $@.$$$$ $(filter %.o %.a,$^) $(2) && mv $@.$$$$ $@
+endef
+
+define archive
+$(say) AR $@
+@mkdir -p $(@D)
+$(Q)rm -f $@.$$$$ && ar rcs $@.$$$$ $(filter %.o,$^) && mv $@.$$$$ $@
+endef
+
+# User space, as users get it.
+
+$(BUILD)/obj/%.o: %.c Makefile
+	$(call compile,$(CFLAGS) $(INC))
+
+$(BUILD)/obj/libsmv.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(engine) $(inspect))
+	$(archive)
+
+$(BUILD)/snapmv: $(tool:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/libsmv.a
+	$(call link,$(CFLAGS),$(LIBS))
+
+# The same with sanitizers, for the tests.
+
+$(BUILD)/san/%.o: %.c Makefile
+	$(call compile,$(SAN) $(INC) -Itests/rig)
+
+$(BUILD)/san/libsmv.a: $(patsubst %.c,$(BUILD)/san/%.o,$(engine) $(inspect) \
+		$(rig))
+	$(archive)
+
+$(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/libsmv.a
+	$(call link,$(SAN),$(LIBS))
+
+$(BUILD)/sim/%: $(BUILD)/san/tests/sim/%.o $(BUILD)/san/libsmv.a
+	$(call link,$(SAN),$(LIBS))
+
+# The tool with sanitizers, for tests/tool.
+$(BUILD)/san/snapmv: $(tool:%.c=$(BUILD)/san/%.o) $(BUILD)/san/libsmv.a
+	$(call link,$(SAN),$(LIBS))
+
+# Small static programs for the virtual machine; one file each.
+
+$(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -static $(DEFS) $(WARN) -MMD -MP -MT $@ \
+		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
+		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
+
+# The module. KVER is 6.1 (the default), 6.12 or a full name; W=1 and C=2 are
+# the kernel's own.
+
+module:
+	$(Q)BUILD='$(BUILD)' W='$(W)' C='$(C)' V='$(V)' \
+		scripts/build-module $(KVER)
+
+# Tests.
+
+tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv)
+
+unit: $(unit_programs)
+	$(Q)scripts/run-checks unit
+
+sim: $(sim_programs)
+	$(Q)scripts/run-checks sim
+
+packages:
+	$(Q)scripts/need-packages
+
+check: packages
+	$(Q)scripts/run-checks
+
+check-long: packages
+	$(Q)scripts/run-checks --long
+
+demo:
+	$(Q)scripts/need-packages -g build -g module -g vm
+	$(Q)scripts/demo
+
+clean:
+	rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/unit $(BUILD)/sim \
+		$(BUILD)/helpers $(BUILD)/module $(BUILD)/vm $(BUILD)/snapmv
+
+-include $(shell find $(BUILD) -name '*.d' \
+	-not -path '$(BUILD)/kernels/*' -not -path '$(BUILD)/module/*' \
+	2>/dev/null)

@@ -1,0 +1,433 @@
+# SPDX-License-Identifier: GPL-2.0
+# For the authors of scenarios; README.md beside this file tells how to use it.
+# The shell is dash, with `set -eu'. A scenario that ends without failing is
+# taken down here: every store deactivated, checked, and nothing left.
+
+: "${SMV_SCALE:=100}" "${SMV_SEED:=1}"
+SMV_LAST='(start)'
+SMV_STORES=		# devices formatted as stores, to be checked at the end
+SMV_DM=			# device-mapper devices made by dm_make, newest first
+SMV_DISKS=0
+SMV_RND=$SMV_SEED
+
+# ---- saying and failing ----
+
+say()
+{
+	echo "# $*"
+}
+
+fail()	# TEXT...: the scenario has failed
+{
+	SMV_LAST="$*"
+	exit 1
+}
+
+run()	# CMD...: prints the command and runs it
+{
+	echo "+ $*"
+	SMV_LAST="$*"
+	"$@"
+}
+
+must()	# CMD...: it has to succeed (also where set -e does not reach)
+{
+	run "$@" || fail "exit $? from: $*"
+}
+
+# mustfail PATTERN CMD...: it has to fail with exit status 1, one line on stderr,
+# and that line matching the extended regular expression.
+mustfail()
+{
+	mf_pattern=$1
+	shift
+	echo "+ $* (to be refused)"
+	SMV_LAST="$*"
+	mf_status=0
+	"$@" >"$T/.out" 2>"$T/.err" || mf_status=$?
+	cat "$T/.out" "$T/.err"
+	[ $mf_status -ne 0 ] || fail "not refused: $*"
+	[ $mf_status -eq 1 ] || fail "exit $mf_status, not 1, from: $*"
+	[ "$(wc -l <"$T/.err")" -eq 1 ] ||
+		fail "not one line on stderr from: $*"
+	grep -Eq -e "$mf_pattern" "$T/.err" ||
+		fail "does not say '$mf_pattern': $*"
+}
+
+eq()	# GOT WANTED [WHAT]
+{
+	[ "$1" = "$2" ] || fail "${3:-value} is '$1', should be '$2'"
+}
+
+# cond EXPR...: an arithmetic or test(1) condition, e.g. `cond $a -le $b'
+cond()
+{
+	test "$@" || fail "does not hold: $*"
+}
+
+# wait_for SECONDS CMD...: polls until CMD succeeds; fails after SECONDS.
+wait_for()
+{
+	wf_left=$(($1 * 10))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $wf_left -gt 0 ] || fail "waited in vain for: $*"
+		wf_left=$((wf_left - 1))
+		sleep 0.1
+	done
+}
+
+# ---- numbers ----
+
+scaled()	# N [MIN]: N at full scale, about a tenth on the second kernel
+{
+	sc_n=$(($1 * SMV_SCALE / 100))
+	[ $sc_n -ge "${2:-1}" ] || sc_n=${2:-1}
+	echo $sc_n
+}
+
+# rnd VAR MAX: VAR = 0..MAX-1. The sequence depends on SMV_SEED alone.
+rnd()
+{
+	SMV_RND=$(((SMV_RND * 1103515245 + 12345) & 0x7fffffff))
+	eval "$1=\$((SMV_RND / 64 % $2))"
+}
+
+bytes()	# SIZE: 64K, 1M, 2G -> bytes
+{
+	case $1 in
+	*K)	echo $((${1%K} << 10)) ;;
+	*M)	echo $((${1%M} << 20)) ;;
+	*G)	echo $((${1%G} << 30)) ;;
+	*s)	echo $((${1%s} << 9)) ;;
+	*)	echo "$1" ;;
+	esac
+}
+
+sectors()	# DEV: its size in 512-byte sectors
+{
+	blockdev --getsz "$1"
+}
+
+# ---- disks ----
+
+# mkdisk VAR SIZE [OPTION...]: a disk in memory; VAR becomes its path.
+#
+#   SIZE	whole MiB (64M, 1G), else a dm-linear of that size over one (700K, 1001s)
+#   bs=4096	logical block size
+#   cache=MIB	a volatile cache, so that FLUSH and FUA reach the disk
+#   latency=US	each request takes so long
+#   mbps=N	bandwidth limit
+#   discard=0	no discard
+mkdisk()
+{
+	md_var=$1 md_size=$(bytes "$2")
+	shift 2
+	SMV_DISKS=$((SMV_DISKS + 1))
+	md_name=$md_var
+	[ ! -e "/dev/$md_name" ] || md_name=$md_var$SMV_DISKS
+	md_dir=/sys/kernel/config/nullb/$md_name
+	mkdir "$md_dir"
+	echo 1 >"$md_dir/memory_backed"
+	echo 2 >"$md_dir/submit_queues"
+	md_discard=1
+	echo $(((md_size + 1048575) >> 20)) >"$md_dir/size"
+	for md_opt; do
+		case $md_opt in
+		bs=*)		echo "${md_opt#*=}" >"$md_dir/blocksize" ;;
+		cache=*)	echo "${md_opt#*=}" >"$md_dir/cache_size" ;;
+		latency=*)	echo 2 >"$md_dir/irqmode"
+				echo "${md_opt#*=}000" >"$md_dir/completion_nsec" ;;
+		mbps=*)		echo "${md_opt#*=}" >"$md_dir/mbps" ;;
+		discard=*)	md_discard=${md_opt#*=} ;;
+		*)		fail "mkdisk: unknown option $md_opt" ;;
+		esac
+	done
+	echo $md_discard >"$md_dir/discard"
+	echo 1 >"$md_dir/power" || fail "mkdisk $md_var: no disk"
+	md_dev=/dev/$md_name
+	[ -b "$md_dev" ] || fail "mkdisk $md_var: no device appeared"
+	if [ $((md_size & 1048575)) -ne 0 ]; then
+		dm_make "$md_var.disk" "0 $((md_size >> 9)) linear $md_dev 0"
+		md_dev=/dev/mapper/$md_var.disk
+	fi
+	echo "# disk $md_var: $md_dev, $md_size bytes $*"
+	eval "$md_var=\$md_dev"
+}
+
+rmdisk()	# DEV: a disk of mkdisk goes away for good
+{
+	case $1 in
+	/dev/mapper/*)
+		dm_remove "${1#/dev/mapper/}" ;;
+	*)	rmdir "/sys/kernel/config/nullb/${1#/dev/}" ;;
+	esac
+}
+
+# The kernel's name of a device, as in /sys/block: nullb0, dm-3.
+kname()
+{
+	kn=$(readlink -f "$1")
+	case $kn in
+	/dev/mapper/*)
+		basename "$(readlink "/sys/dev/block/$(dmsetup info -c \
+			--noheadings --separator : -o major,minor \
+			"${1#/dev/mapper/}" | tr -d ' ')")" ;;
+	*)	echo "${kn#/dev/}" ;;
+	esac
+}
+
+# ios DEV: sets IO_R IO_W IO_D IO_F (requests) and IO_RS IO_WS (sectors), the
+# disk's counts since it was made.
+ios()
+{
+	# shellcheck disable=SC2046
+	set -- $(cat "/sys/block/$(kname "$1")/stat")
+	IO_R=$1 IO_RS=$3 IO_W=$5 IO_WS=$7 IO_D=${12} IO_F=${16}
+}
+
+# count_ios DEV CMD...: the same names, but for what CMD made DEV do.
+count_ios()
+{
+	ci_dev=$1
+	shift
+	ios "$ci_dev"
+	ci_r=$IO_R ci_rs=$IO_RS ci_w=$IO_W ci_ws=$IO_WS ci_d=$IO_D ci_f=$IO_F
+	must "$@"
+	ios "$ci_dev"
+	IO_R=$((IO_R - ci_r)) IO_RS=$((IO_RS - ci_rs))
+	IO_W=$((IO_W - ci_w)) IO_WS=$((IO_WS - ci_ws))
+	IO_D=$((IO_D - ci_d)) IO_F=$((IO_F - ci_f))
+}
+
+# ---- device mapper ----
+
+dm_make()	# NAME TABLE: a device of ours, removed at the end
+{
+	run dmsetup create "$1" --table "$2"
+	SMV_DM="$1 $SMV_DM"
+}
+
+dm_remove()	# NAME
+{
+	run dmsetup remove "$1"
+	SMV_DM=$(echo " $SMV_DM " | sed "s| $1 | |")
+}
+
+dm_load()	# NAME TABLE: a new table, with suspend and resume
+{
+	run dmsetup load "$1" --table "$2"
+	run dmsetup suspend "$1"
+	run dmsetup resume "$1"
+}
+
+# ---- the tool ----
+
+# smv ARGS: snapmv, printed; remembers which devices were made stores.
+smv()
+{
+	run snapmv "$@" || return $?
+	case $1 in
+	format)	for sv_dev; do :; done
+		case " $SMV_STORES " in
+		*" $sv_dev "*)	;;
+		*)		SMV_STORES="$SMV_STORES $sv_dev" ;;
+		esac ;;
+	esac
+}
+
+# quiet CMD...: nothing printed unless it fails.
+quiet()
+{
+	SMV_LAST="$*"
+	"$@" >"$T/.quiet" 2>&1 || {
+		qt_status=$?
+		cat "$T/.quiet"
+		echo "exit $qt_status from: $*"
+		return $qt_status
+	}
+}
+
+forget_store()	# DEV: no check of this one (erased, or damaged on purpose)
+{
+	SMV_STORES=$(echo " $SMV_STORES " | sed "s| $1 | |")
+}
+
+remember_store()	# DEV: a store that this phase did not format
+{
+	SMV_STORES="$SMV_STORES $1"
+}
+
+# json FILTER ARGS...: snapmv ARGS --json, through jq -r
+json()
+{
+	js_filter=$1
+	shift
+	snapmv "$@" --json >"$T/.json" || fail "snapmv $* --json failed"
+	jq -r "$js_filter" "$T/.json" || fail "snapmv $* --json: no $js_filter"
+}
+
+active_stores()
+{
+	dmsetup ls --target snap-mv-store 2>/dev/null |
+		awk 'NF > 1 && !/^No devices/ {print $1}'
+}
+
+# The device that an active store lies on, by a name that can be opened.
+store_device()
+{
+	sd_dev=$(dmsetup table "$1" | awk '{print $4}')
+	case $sd_dev in
+	/*)	echo "$sd_dev" ;;
+	*)	sd_sys=/sys/dev/block/$sd_dev
+		if [ -e "$sd_sys/dm/name" ]; then
+			echo "/dev/mapper/$(cat "$sd_sys/dm/name")"
+		else
+			echo "/dev/$(basename "$(readlink "$sd_sys")")"
+		fi ;;
+	esac
+}
+
+check_store()	# DEV: snapmv check finds nothing
+{
+	run snapmv check "$1" || fail "snapmv check complains about $1"
+}
+
+# Each active store, those on other stores first: deactivate, check.
+take_down_stores()
+{
+	td_force=$1
+	while :; do
+		td_stores=$(active_stores)
+		[ -n "$td_stores" ] || return 0
+		td_done=
+		for td_store in $td_stores; do
+			td_dev=$(store_device "$td_store")
+			# shellcheck disable=SC2086
+			timeout 60 snapmv deactivate $td_force "$td_store" \
+				>"$T/.down" 2>&1 || continue
+			td_done=yes
+			echo "+ snapmv deactivate $td_store"
+			[ -n "$td_force" ] || check_if_store "$td_dev"
+		done
+		if [ -z "$td_done" ]; then
+			cat "$T/.down"
+			fail "cannot deactivate $td_store"
+		fi
+	done
+}
+
+check_if_store()	# DEV: check it if it is one we know
+{
+	case " $SMV_STORES " in
+	*" $1 "*)
+		check_store "$1"
+		forget_store "$1" ;;
+	esac
+}
+
+unmount_all()
+{
+	for um_dir in $(awk '$2 ~ "^/(mnt|tmp/work/)" {print $2}' /proc/mounts |
+			sort -r); do
+		run umount "$um_dir"
+	done
+}
+
+remove_dm()
+{
+	for rm_name in $SMV_DM; do
+		dmsetup remove "$rm_name" >/dev/null 2>&1 || :
+	done
+}
+
+# take_down: everything unmounted, deactivated, checked. May be called in
+# mid-scenario; what was formatted is remembered until it has been checked, so
+# after a new activation call remember_store if it is to be checked again.
+take_down()
+{
+	unmount_all
+	remove_dm
+	take_down_stores ''
+	for tk_dev in $SMV_STORES; do
+		[ ! -b "$tk_dev" ] || check_store "$tk_dev"
+	done
+	remove_dm
+}
+
+lib_exit()	# STATUS
+{
+	trap - EXIT
+	if [ "$1" -eq 0 ]; then
+		# Its own shell: a failure of fail() is to be seen here.
+		(take_down; echo "# taken down") && exit 0
+		echo "FAIL: the teardown"
+		exit 1
+	fi
+	echo "FAIL: $SMV_LAST"
+	set +e
+	exec 2>&1
+	timeout 5 dmsetup status | head -n 40
+	(unmount_all; remove_dm; take_down_stores -f) >/dev/null 2>&1
+	exit 1
+}
+
+# ---- filesystems ----
+
+# mnt DEV DIR [OPTIONS]: mounts at /mnt/DIR
+mnt()
+{
+	mkdir -p "/mnt/$2"
+	mn_type=$(blkid -o value -s TYPE "$1") || mn_type=auto
+	mn_opts=${3:-rw}
+	[ "$mn_type" != xfs ] || mn_opts=$mn_opts,nouuid
+	run mount -t "$mn_type" -o "$mn_opts" "$1" "/mnt/$2"
+}
+
+unmnt()	# DIR
+{
+	run umount "/mnt/$1"
+}
+
+mkfs()	# ext4|xfs DEV
+{
+	case $1 in
+	ext4)	quiet mkfs.ext4 -q -F -E nodiscard "$2" ;;
+	xfs)	quiet mkfs.xfs -q -f -K "$2" ;;
+	esac
+	say "mkfs $1 $2"
+}
+
+fsck()	# DEV: the filesystem's own check finds nothing; changes nothing
+{
+	case $(blkid -o value -s TYPE "$1") in
+	ext4)	quiet e2fsck -fn "$1" ;;
+	xfs)	quiet xfs_repair -n "$1" ;;
+	*)	fail "fsck: no filesystem known on $1" ;;
+	esac || fail "fsck of $1"
+	say "fsck $1: clean"
+}
+
+# make_files DIR N [SEED]: a tree of about N files, then their list of sums in
+# DIR/.sums. verify_files DIR: they are what the list says.
+make_files()
+{
+	mf_i=0
+	while [ $mf_i -lt "$2" ]; do
+		mf_dir=$1/d$((mf_i % 7))
+		mkdir -p "$mf_dir"
+		head -c $(((mf_i * 7919 + ${3:-1} * 104729) % 60000 + 1)) \
+			/dev/urandom >"$mf_dir/f$mf_i-${3:-1}"
+		mf_i=$((mf_i + 1))
+	done
+	(cd "$1" && find . -type f ! -name .sums -exec sha256sum {} + >.sums)
+}
+
+verify_files()
+{
+	(cd "$1" && quiet sha256sum -c --quiet .sums) ||
+		fail "files in $1 differ from their sums"
+	# Nothing more and nothing less than listed.
+	eq "$(cd "$1" && find . -type f ! -name .sums | wc -l)" \
+		"$(wc -l <"$1/.sums")" "number of files in $1"
+}

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Scenarios: the header lines of tests/module/scenarios/NAME.sh."""
+
+import os
+import re
+
+from .image import HERE
+
+KERNELS = ['6.1', '6.12']
+MEMORY = 768            # MiB, of a guest that several scenarios share
+
+
+class Scenario:
+    """One script. Its header:
+
+    # kernels: 6.1 6.12      which to run on (default: both)
+    # memory: 512M           if more than 768M: guest memory (default 768M)
+    # timeout: 120           seconds, of an idle machine (default 120)
+    # alone                  needs a boot of its own
+    # long                   only in make check-long
+    # host: powercut         has phase1 and phase2; see README.md
+    # rounds: 5              power cuts, at full scale
+    # disks: a=64M b=64M     powercut: the disks that the host keeps
+    # console: REGEX         a kernel message that is expected
+    """
+
+    def __init__(self, path):
+        self.path = path
+        self.name = os.path.basename(path)[:-3]
+        with open(path) as f:
+            self.text = f.read()
+        head = {}
+        for line in self.text.split('\n'):
+            if not line.startswith('#'):
+                break
+            match = re.match(r'# ?([a-z]+)(?:: *(.*?))? *$', line)
+            if match:
+                head.setdefault(match[1], []).append(match[2] or '')
+        self.kernels = ' '.join(head.get('kernels', KERNELS)).split()
+        self.memory = max(MEMORY, megabytes(head.get('memory', ['0'])[0]))
+        self.timeout = int(head.get('timeout', ['120'])[0])
+        self.alone = 'alone' in head
+        self.long = 'long' in head
+        self.host = head.get('host', [''])[0]
+        self.rounds = int(head.get('rounds', ['4'])[0])
+        self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
+        self.expected = [re.compile(c) for c in head.get('console', [])]
+        self.fio = re.search(r'^[^#\n]*\bfio\b', self.text, re.M) is not None
+
+
+def megabytes(text):
+    match = re.match(r'(\d+)([MG]?)', text)
+    return int(match[1]) * (1024 if match[2] == 'G' else 1)
+
+
+def find(names):
+    """The scenarios named, by name or path; all of them if none is named."""
+    folder = f'{HERE}/scenarios'
+    if not names:
+        if not os.path.isdir(folder):
+            return []
+        return [Scenario(f'{folder}/{f}') for f in sorted(os.listdir(folder))
+                if f.endswith('.sh')]
+    found = []
+    for name in names:
+        path = name if name.endswith('.sh') else f'{folder}/{name}.sh'
+        if not os.path.exists(path):
+            raise SystemExit(f'run: there is no scenario {name}')
+        found.append(Scenario(path))
+    return found
+
+
+# What the kernel says when something is wrong with it, or with a module.
+BAD = re.compile(
+    r'WARNING:|BUG[: ]|Oops|general protection|Kernel panic|Call Trace:'
+    r'|blocked for more than|stall(ed|s) on|self-detected stall|soft lockup'
+    r'|possible circular locking|suspicious RCU|inconsistent lock state'
+    r'|scheduling while atomic|sleeping function called|refcount_t:'
+    r'|list_(add|del) corruption|page allocation failure|kernel BUG at'
+    r'|Objects remaining|UBSAN:|KASAN:|KFENCE:|unable to handle'
+    r'|EXT4-fs (error|warning.*error)|XFS .*(Corruption|corruption|Internal error)'
+    r'|snap-?mv.*[Aa]ssert|Invalid page|Bad page|double free')
+FINE = re.compile(r'Tainted: |loading out-of-tree|module verification failed'
+                  r'|DEBUG mode|smv-(begin|end)|not syncing: sysrq')
+
+
+def complaints(lines, expected):
+    """The lines among these of a console that fail a scenario."""
+    return [line for line in lines
+            if BAD.search(line) and not (FINE.search(line) and 'BUG' not in line)
+            and not any(e.search(line) for e in expected)]

@@ -38,7 +38,7 @@ DEFS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 INC := -Iport/user -Iengine -Iinspect
 LIBS := -Wl,--as-needed -ldevmapper -lblkid -ljson-c -lpthread
 
-engine := $(sort $(wildcard engine/*.c))
+engine := $(sort $(wildcard port/user/*.c engine/*.c))
 inspect := $(sort $(wildcard inspect/*.c))
 tool := $(sort $(wildcard tool/*.c))
 rig := $(sort $(wildcard tests/rig/*.c))

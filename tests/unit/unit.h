@@ -116,7 +116,7 @@ unit_fail(const char *file, int line, const char *format, ...)
 	} while (0)
 
 /* True if this point is to be run in a child that an assertion must end. */
-static bool unit_fork(bool *aborted)
+__attribute__((unused)) static bool unit_fork(bool *aborted)
 {
 	pid_t child;
 	int status;

@@ -27,7 +27,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all module unit sim tests demo check check-long packages clean FORCE
+.PHONY: all helpers module unit sim tests demo check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -51,7 +51,9 @@ unit_programs := $(unit:tests/unit/%.c=$(BUILD)/unit/%)
 sim_programs := $(sim:tests/sim/%.c=$(BUILD)/sim/%)
 helper_programs := $(helpers:tests/module/helpers/%.c=$(BUILD)/helpers/%)
 
-all: $(programs) $(helper_programs)
+all: $(programs) helpers
+
+helpers: $(helper_programs)
 
 # Objects are written aside and renamed: two makes in one tree do not see each
 # other's halves.

@@ -18,6 +18,10 @@ struct smv_journal_buffer {
 	u32 records;
 };
 
+/* A ring shorter or longer than this is refused: see smv_super_verify(). */
+#define SMV_JOURNAL_BLOCKS_MIN 64u /* two full commits */
+#define SMV_JOURNAL_BLOCKS_MAX 4096u /* recovery holds the whole ring in memory */
+
 struct smv_journal {
 	struct smv_host host;
 	u8 uuid[SMV_UUID_BYTES];
@@ -33,9 +37,15 @@ struct smv_journal {
 	bool in_flight;
 	bool failed; /* a commit failed: none follows */
 	u64 in_flight_blocks;
+	/* while recovering */
+	u8 *scan; /* the ring as read, block by block in its places */
+	u64 scan_read; /* blocks asked for */
+	u64 scan_valid; /* blocks from tail on that belong to whole commits */
+	u64 scan_records; /* in these */
 	u64 commits, blocks_written, record_bytes; /* statistics */
 };
 
+/* Allocates the buffers: -ENOMEM. smv_journal_scan_begin() says where the ring stands. */
 int smv_journal_init(struct smv_journal *journal, const struct smv_host *host, const u8 *uuid,
 		     u64 ring_block, u64 ring_blocks);
 void smv_journal_exit(struct smv_journal *journal);
@@ -67,14 +77,15 @@ bool smv_journal_is_quiet(const struct smv_journal *journal);
 /* A checkpoint is durable that needs nothing before @cut. */
 void smv_journal_release(struct smv_journal *journal, u64 cut);
 
-/* Blocks of the ring that hold what a recovery would replay. */
+/* Blocks of the ring, written or being written, that a recovery would look for. */
 u64 smv_journal_used(const struct smv_journal *journal);
 
 /*
- * Recovery. begin() takes where the checkpoint says the ring begins. Then for
- * each step: 1: read @io (into engine memory), call step again; 0: the whole
- * ring has been read and judged; -EUCLEAN: a valid commit lies behind a gap.
- * The ring's blocks stay in memory until scan_end().
+ * Recovery. begin() takes where the checkpoint says the ring begins, and
+ * allocates: -ENOMEM. Then for each step: 1: read @io (into engine memory),
+ * call step again; 0: the whole ring has been read and judged; -EUCLEAN: a
+ * valid block lies behind a gap, contradicts the others, or holds a record
+ * that is none. The ring's blocks stay in memory until scan_end().
  */
 int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut);
 int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io);
@@ -90,7 +101,11 @@ struct smv_journal_cursor {
 bool smv_journal_scan_next(struct smv_journal *journal, struct smv_journal_cursor *cursor,
 			   enum smv_record_type *type, const void **payload, u32 *bytes);
 
-/* Frees the scan's memory; the journal goes on behind the last whole commit. */
+/*
+ * Frees the scan's memory; the journal goes on behind the last whole commit,
+ * with all records found counted and durable. The caller raises .incarnation
+ * when its checkpoint past them is durable, and appends nothing before.
+ */
 void smv_journal_scan_end(struct smv_journal *journal);
 
 #endif

@@ -7,6 +7,7 @@
 #define SMV_JOURNAL_H
 
 #include "block.h"
+#include "super.h"
 
 #define SMV_COMMIT_BLOCKS 32u /* of one commit at most; two buffers of this size */
 
@@ -17,10 +18,6 @@ struct smv_journal_buffer {
 	u64 last_lsn; /* of the last record */
 	u32 records;
 };
-
-/* A ring shorter or longer than this is refused: see smv_super_verify(). */
-#define SMV_JOURNAL_BLOCKS_MIN 64u /* two full commits */
-#define SMV_JOURNAL_BLOCKS_MAX 4096u /* recovery holds the whole ring in memory */
 
 struct smv_journal {
 	struct smv_host host;

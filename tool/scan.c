@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Finding stores. It promises to find each store once: a disk that has another
+ * device-mapper device on it (a path of a multipath device) is passed over for
+ * the device on top, and our own volumes' devices are not searched, so that
+ * the image of a store inside an origin or a snapshot is not taken for one.
+ *
+ * Only superblocks are read, claiming nothing. Weak side: the label is the one
+ * of the last checkpoint; one changed since is found under the former.
+ */
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include "identity.h"
+#include "scan.h"
+#include "super.h"
+#include "text.h"
+
+int smv_scan_read(struct smv_device *device, struct smv_disk_super *super)
+{
+	u8 block[SMV_BLOCK_BYTES];
+	int result = -ENOENT;
+
+	for (u64 slot = 1; slot <= 2; slot++) {
+		const struct smv_disk_super *s = (const void *)block;
+		int rc;
+
+		if ((slot + 1) * SMV_BLOCK_BYTES > device->bytes)
+			return -ENOENT;
+		rc = smv_device_read_block(device, slot, block);
+		if (!rc)
+			rc = smv_super_verify(block, slot);
+		if (!rc && (result || le64_to_cpu(s->header.generation) >
+					      le64_to_cpu(super->header.generation)))
+			memcpy(super, s, sizeof(*super));
+		if (!rc || (result && rc != -ENOENT))
+			result = rc;
+	}
+	return result;
+}
+
+const char *smv_scan_explain(int error)
+{
+	switch (-error) {
+	case ENOENT:
+		return "holds no store: name a device made by snapmv format";
+	case EUCLEAN:
+		return "both superblocks are damaged: see snapmv check";
+	case EOPNOTSUPP:
+		return "is of a newer format: use a newer snapmv";
+	default:
+		return "cannot be read: check the device";
+	}
+}
+
+static int peek(const char *path, struct smv_found *found)
+{
+	struct smv_disk_super super;
+	struct smv_device device;
+	int rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+
+	if (rc)
+		return rc == -ENOENT ? -ENODEV : rc;
+	rc = smv_scan_read(&device, &super);
+	if (!rc) {
+		found->dev = device.block ? device.dev : 0;
+		memcpy(found->uuid, super.header.uuid, SMV_UUID_BYTES);
+		memcpy(found->label, super.settings.label, SMV_LABEL_BYTES);
+		found->label[SMV_LABEL_BYTES - 1] = 0;
+		found->created_s = le64_to_cpu(super.created_s);
+		found->generation = le64_to_cpu(super.header.generation);
+		found->state = le32_to_cpu(super.state);
+		found->path = smv_text_printf("%s", path);
+	}
+	smv_device_close(&device);
+	return rc;
+}
+
+int smv_scan_peek(const char *path, struct smv_found *found)
+{
+	memset(found, 0, sizeof(*found));
+	return peek(path, found);
+}
+
+static bool is_volume(dev_t dev)
+{
+	char uuid[256];
+
+	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
+	       !strncmp(uuid, "SNAPMV-", 7);
+}
+
+/* Is a device-mapper device on it that is not an active store? */
+static bool is_covered(const char *name)
+{
+	bool covered = false;
+	struct dirent *entry;
+	char path[600];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/holders", name);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		char uuid[256] = "";
+
+		if (strncmp(entry->d_name, "dm-", 3))
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", entry->d_name);
+		smv_device_sysfs(path, uuid, sizeof(uuid));
+		covered |= !!strncmp(uuid, "SNAPMV-", 7);
+	}
+	if (dir)
+		closedir(dir);
+	return covered;
+}
+
+static void look_at(struct smv_scan *scan, const char *name)
+{
+	struct smv_found found = { 0 };
+	char path[300], text[64];
+	u32 major, minor;
+	char *node;
+	dev_t dev;
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/size", name);
+	if (!smv_device_sysfs(path, text, sizeof(text)) || !strcmp(text, "0"))
+		return;
+	snprintf(path, sizeof(path), "/sys/class/block/%s/dev", name);
+	if (!smv_device_sysfs(path, text, sizeof(text)) ||
+	    sscanf(text, "%u:%u", &major, &minor) != 2)
+		return;
+	dev = makedev(major, minor);
+	if (is_volume(dev) || is_covered(name))
+		return;
+	node = smv_identity_node(dev);
+	if (node && !peek(node, &found)) {
+		scan->found = smv_text_grow(scan->found, (scan->count + 1) * sizeof(found));
+		scan->found[scan->count++] = found;
+	}
+	free(node);
+}
+
+static int by_label(const void *a, const void *b)
+{
+	const struct smv_found *x = a, *y = b;
+	int order = strcmp(x->label, y->label);
+
+	return order ? order : strcmp(x->path, y->path);
+}
+
+void smv_scan_all(struct smv_scan *scan)
+{
+	DIR *dir = opendir("/sys/class/block");
+	struct dirent *entry;
+
+	memset(scan, 0, sizeof(*scan));
+	while (dir && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			look_at(scan, entry->d_name);
+	if (dir)
+		closedir(dir);
+	if (scan->count)
+		qsort(scan->found, scan->count, sizeof(*scan->found), by_label);
+}
+
+void smv_scan_free(struct smv_scan *scan)
+{
+	for (u32 i = 0; i < scan->count; i++)
+		free(scan->found[i].path);
+	free(scan->found);
+	memset(scan, 0, sizeof(*scan));
+}

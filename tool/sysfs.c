@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the kernel says about devices in /sys and /proc: mounts, and what lies
+ * on what. It promises only to look. Weak side: a file system that reports
+ * another device number than the one it lies on (btrfs) is found by its
+ * source's path alone.
+ */
+#include <dirent.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+#include "device.h"
+#include "text.h"
+
+#define DEPTH_MAX 16
+
+bool smv_device_sysfs(const char *path, char *text, size_t bytes)
+{
+	FILE *file = fopen(path, "re");
+	char line[512];
+	size_t from, to;
+
+	if (!file)
+		return false;
+	if (!fgets(line, sizeof(line), file))
+		line[0] = 0;
+	fclose(file);
+	from = strspn(line, " \t\n");
+	to = strlen(line);
+	while (to > from && strchr(" \t\n", line[to - 1]))
+		to--;
+	line[to] = 0;
+	snprintf(text, bytes, "%s", line + from);
+	return *text;
+}
+
+bool smv_device_attribute(dev_t dev, const char *name, char *text, size_t bytes)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/%s", major(dev), minor(dev), name);
+	return smv_device_sysfs(path, text, bytes);
+}
+
+/* Undoes the "\040" of mountinfo. */
+static void unescape(char *text)
+{
+	char *out = text;
+
+	for (; *text; text++) {
+		u32 code;
+
+		if (*text == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
+			*out++ = (char)code;
+			text += 3;
+		} else {
+			*out++ = *text;
+		}
+	}
+	*out = 0;
+}
+
+static bool is_source(const char *line, dev_t dev)
+{
+	const char *dash = strstr(line, " - ");
+	char source[512];
+	struct stat st;
+
+	if (!dash || sscanf(dash, " - %*s %511s", source) != 1)
+		return false;
+	unescape(source);
+	return *source == '/' && !stat(source, &st) && S_ISBLK(st.st_mode) && st.st_rdev == dev;
+}
+
+char *smv_device_mounted(dev_t dev)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *found = NULL, *line = NULL;
+	size_t room = 0;
+
+	if (!file)
+		return NULL;
+	while (!found && getline(&line, &room, file) > 0) {
+		u32 major, minor;
+		char where[512];
+
+		if (sscanf(line, "%*d %*d %u:%u %*s %511s", &major, &minor, where) != 3)
+			continue;
+		if (makedev(major, minor) != dev && !is_source(line, dev))
+			continue;
+		unescape(where);
+		found = smv_text_printf("%s", where);
+	}
+	free(line);
+	fclose(file);
+	return found;
+}
+
+static bool read_dev(const char *path, dev_t *dev)
+{
+	char text[64];
+	u32 major, minor;
+
+	if (!smv_device_sysfs(path, text, sizeof(text)) ||
+	    sscanf(text, "%u:%u", &major, &minor) != 2)
+		return false;
+	*dev = makedev(major, minor);
+	return true;
+}
+
+/* The disk of a partition, the device of a loop device's file; false: none. */
+static bool parent_of(dev_t dev, dev_t *parent)
+{
+	char path[128], text[512];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
+	if (!access(path, F_OK)) {
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev),
+			 minor(dev));
+		return read_dev(path, parent);
+	}
+	if (!smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) ||
+	    stat(text, &st))
+		return false;
+	*parent = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
+	return true;
+}
+
+static bool lies_on(dev_t dev, dev_t on, int depth)
+{
+	char path[512];
+	struct dirent *entry;
+	bool found = false;
+	dev_t below;
+	DIR *dir;
+
+	if (dev == on)
+		return true;
+	if (depth == DEPTH_MAX)
+		return false;
+	if (parent_of(dev, &below) && lies_on(below, on, depth + 1))
+		return true;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves/%s/dev", major(dev),
+			 minor(dev), entry->d_name);
+		found = read_dev(path, &below) && lies_on(below, on, depth + 1);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+bool smv_device_lies_on(dev_t dev, dev_t on)
+{
+	return lies_on(dev, on, 0);
+}

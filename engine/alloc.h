@@ -35,12 +35,11 @@ struct smv_alloc {
 	u64 reserve_blocks; /* kept back for metadata */
 	bool checkpointing;
 	u64 generation; /* of the running checkpoint */
-	/* private to alloc.c */
-	void *private;
+	void *private; /* see alloc_private.h */
 };
 
 /*
- * @freed_limit: chunks that may be waiting at once. Allocates 2 bits a chunk
+ * @freed_limit: chunks that may be waiting at once. Allocates 3 bits a chunk
  * in all. The group states come from directory blocks, which the caller
  * reads: smv_alloc_directory_io() says which, one call a pair.
  */
@@ -53,8 +52,11 @@ u64 smv_alloc_directory_block(const struct smv_alloc *alloc, u64 pair, bool curr
 u64 smv_alloc_directory_pairs(const struct smv_alloc *alloc); /* in use */
 /* Takes in a directory block that was read. -EUCLEAN. */
 int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, const void *block);
-/* Counts from the superblock; to be called after the directory is loaded. */
-void smv_alloc_load_counts(struct smv_alloc *alloc, u64 data_chunks, u64 meta_chunks);
+/*
+ * Counts from the superblock; to be called after the directory is loaded.
+ * Allocates the table of metadata chunks. -ENOMEM; -EUCLEAN: the directory counts otherwise.
+ */
+int smv_alloc_load_counts(struct smv_alloc *alloc, u64 data_chunks, u64 meta_chunks);
 
 /* Blocks to keep back for metadata, beyond what free metadata blocks cover. */
 void smv_alloc_set_reserve(struct smv_alloc *alloc, u64 blocks);
@@ -77,6 +79,8 @@ int smv_alloc_own(struct smv_alloc *alloc, struct smv_store_chunk chunk);
  * The record @lsn gave the chunk up. It becomes held, until that record is
  * durable and the host has seen the chunk's I/O end. -EUCLEAN: not owned.
  * Room in the ring of freed chunks was checked with smv_alloc_freed_room().
+ * @lsn 0 (replay): it is durable and no I/O can be under way: free at once, and
+ * no room in the ring is needed.
  */
 int smv_alloc_disown(struct smv_alloc *alloc, struct smv_store_chunk chunk, u64 lsn);
 u32 smv_alloc_freed_room(const struct smv_alloc *alloc);
@@ -85,7 +89,11 @@ u32 smv_alloc_freed_room(const struct smv_alloc *alloc);
  * Chunks whose freeing record is durable (@durable) go on: reap_begin returns
  * how many; the host waits until all I/O it had mapped before has ended, then
  * reap_end makes these reusable. One batch at a time (0 while one is open).
+ * What was freed behind the cut of a running checkpoint waits for its end: else
+ * a node of that checkpoint might lie where records after the cut still say data.
+ * reapable() says what reap_begin would return, and begins nothing.
  */
+u32 smv_alloc_reapable(const struct smv_alloc *alloc, u64 durable);
 u32 smv_alloc_reap_begin(struct smv_alloc *alloc, u64 durable);
 void smv_alloc_reap_end(struct smv_alloc *alloc);
 
@@ -99,13 +107,14 @@ void smv_alloc_reap_end(struct smv_alloc *alloc);
  * a checkpoint that cannot be finished stops the store.
  */
 void smv_alloc_cut(struct smv_alloc *alloc, u64 generation);
+/* -ENOSPC, -EAGAIN, -EUCLEAN, -ENOMEM. May allocate. */
 int smv_alloc_take_block(struct smv_alloc *alloc, u64 *block, u64 *miss);
-/* -EAGAIN if its group is not in memory. */
+/* -EAGAIN if its group is not in memory. -EUCLEAN: no block of metadata in use. */
 int smv_alloc_free_block(struct smv_alloc *alloc, u64 block, u64 *miss);
 int smv_alloc_write_step(struct smv_alloc *alloc, struct smv_io *io, u64 *miss);
 void smv_alloc_directory_current(const struct smv_alloc *alloc, u8 *bits, size_t bytes);
 void smv_alloc_done(struct smv_alloc *alloc);
-/* Counts as of the cut, nodes of the running checkpoint included. */
+/* Counts as of the cut, nodes of the running checkpoint included; after write_step() was called. */
 void smv_alloc_cut_counts(const struct smv_alloc *alloc, u64 *data_chunks, u64 *meta_chunks);
 
 /* For check: is the chunk owned? a metadata block in use? Bitmaps ready. */

@@ -13,7 +13,9 @@
  * each, and hash buckets, each the head of a chain of slot numbers. A clock
  * hand looks for the slot to replace: it passes a block that was used since
  * its last round and takes the next one that was not, so it stops after two
- * rounds at most. Nothing in the cache is dirty: a block enters it when it is
+ * rounds at most. A block comes in behind the hand and unused: it has a whole
+ * round to be looked at, and blocks looked at once do not drive out those in
+ * constant use. Nothing in the cache is dirty: a block enters it when it is
  * on disk, or is being written from a buffer of its maker's, so a slot can be
  * taken at any time and a crash loses nothing here.
  *
@@ -145,7 +147,7 @@ static void slot_fill(struct smv_blocks *blocks, u64 number, const void *data)
 
 	memcpy(slot->data, data, SMV_BLOCK_BYTES);
 	slot->number = number;
-	slot->used = true;
+	slot->used = false;
 	slot->next = *bucket;
 	*bucket = at;
 }
@@ -180,5 +182,4 @@ void smv_blocks_drop(struct smv_blocks *blocks, u64 number)
 		return;
 	*link = blocks->slot[at].next;
 	blocks->slot[at].number = 0;
-	blocks->slot[at].used = false;
 }

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The overlay against a sorted array, and its promises about memory.
+ */
+#include "overlay.h"
+#include "rig_host.h"
+#include "unit.h"
+
+#define LIMIT 3000u
+
+struct value {
+	u64 word[2];
+};
+
+static struct smv_overlay overlay;
+
+static struct smv_key key_of(u64 n)
+{
+	return (struct smv_key){ n / 100, n / 10 % 10, n % 10 };
+}
+
+static void put(u64 n, u64 word)
+{
+	struct smv_key key = key_of(n);
+	struct value value = { { word, ~word } };
+
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 1), 0);
+	smv_overlay_put(&overlay, &key, word ? &value : NULL);
+}
+
+/* The number a key was made of; -1: no entry. */
+static long long number_of(const struct smv_overlay_entry *entry)
+{
+	if (!entry)
+		return -1;
+	return (long long)(entry->key.volume * 100 + entry->key.chunk * 10 + entry->key.epoch);
+}
+
+static long long ge(u64 n)
+{
+	struct smv_key key = key_of(n);
+
+	return number_of(smv_overlay_ge(&overlay, &key));
+}
+
+static long long le(u64 n)
+{
+	struct smv_key key = key_of(n);
+
+	return number_of(smv_overlay_le(&overlay, &key));
+}
+
+static void begin(u32 limit)
+{
+	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, sizeof(struct value), limit), 0);
+}
+
+static void end(void)
+{
+	smv_overlay_exit(&overlay);
+	EXPECT_EQ(rig_host_live(), 0);
+}
+
+UNIT_TEST(an_empty_overlay_has_no_neighbours)
+{
+	begin(10);
+	EXPECT_EQ(ge(0), -1);
+	EXPECT_EQ(le(99999), -1);
+	end();
+}
+
+UNIT_TEST(neighbours_are_inclusive_and_the_nearest)
+{
+	begin(10);
+	put(20, 1);
+	put(10, 2);
+	put(30, 3);
+	EXPECT_EQ(ge(10), 10);
+	EXPECT_EQ(le(10), 10);
+	EXPECT_EQ(ge(11), 20);
+	EXPECT_EQ(le(19), 10);
+	EXPECT_EQ(ge(31), -1);
+	EXPECT_EQ(le(9), -1);
+	end();
+}
+
+UNIT_TEST(put_replaces_value_and_tombstone_in_place)
+{
+	const struct smv_overlay_entry *entry;
+	struct smv_key key = key_of(5);
+	struct value value;
+
+	begin(2);
+	put(5, 7);
+	entry = smv_overlay_ge(&overlay, &key);
+	put(5, 0);
+	EXPECT(smv_overlay_ge(&overlay, &key) == entry);
+	EXPECT_EQ(entry->tombstone, 1);
+	memcpy(&value, smv_overlay_value(entry), sizeof(value));
+	EXPECT_EQ(value.word[0], 0);
+	smv_overlay_put(&overlay, &key, &(struct value){ { 9, 8 } });
+	EXPECT(smv_overlay_ge(&overlay, &key) == entry);
+	EXPECT_EQ(entry->tombstone, 0);
+	memcpy(&value, smv_overlay_value(entry), sizeof(value));
+	EXPECT_EQ(value.word[0], 9);
+	EXPECT_EQ(value.word[1], 8);
+	EXPECT_EQ(overlay.count, 1);
+	end();
+}
+
+UNIT_TEST(keys_at_both_ends_of_the_number_range_are_ordered)
+{
+	struct smv_key low = { 0, 0, 0 }, high = { ~0ULL, ~0ULL, ~0ULL };
+	struct value value = { { 1, 2 } };
+
+	begin(2);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 2), 0);
+	smv_overlay_put(&overlay, &high, &value);
+	smv_overlay_put(&overlay, &low, &value);
+	EXPECT(!smv_key_cmp(&smv_overlay_ge(&overlay, &low)->key, &low));
+	EXPECT(!smv_key_cmp(&smv_overlay_le(&overlay, &high)->key, &high));
+	EXPECT(smv_overlay_next(&overlay, smv_overlay_ge(&overlay, &low)) ==
+	       smv_overlay_ge(&overlay, &high));
+	end();
+}
+
+UNIT_TEST(reserve_past_the_limit_is_refused_and_below_it_granted)
+{
+	u32 i;
+
+	begin(100);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 100), 0);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 101), -EBUSY);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, ~0u), -EBUSY);
+	for (i = 0; i < 60; i++)
+		put(i, 1);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 40), 0);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 41), -EBUSY);
+	end();
+}
+
+UNIT_TEST(put_without_room_fails_an_assertion)
+{
+	struct smv_key key = key_of(1);
+
+	begin(1);
+	EXPECT_ASSERT(smv_overlay_put(&overlay, &key, NULL));
+	end();
+}
+
+UNIT_TEST(a_failed_allocation_leaves_the_overlay_whole)
+{
+	u32 i;
+
+	rig_host_fail_at(1);
+	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100), -ENOMEM);
+	EXPECT_EQ(rig_host_live(), 0);
+	begin(20000);
+	put(1, 1);
+	rig_host_fail_at(2);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 19000), -ENOMEM);
+	EXPECT(rig_host_has_failed());
+	rig_host_reset();
+	EXPECT_EQ(smv_overlay_reserve(&overlay, 19000), 0);
+	for (i = 2; i < 19000; i++)
+		put(i, 1);
+	EXPECT_EQ(le(99999), 18999);
+	EXPECT_EQ(overlay.count, 18999);
+	end();
+}
+
+/* One reserve for many puts: whatever the heights, none of them may fail. */
+UNIT_TEST(what_was_reserved_always_fits)
+{
+	u32 value_bytes, entries, i;
+	u8 value[688] = { 1 };
+
+	for (value_bytes = 16; value_bytes <= 688; value_bytes += 672) {
+		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, value_bytes, 40000), 0);
+		while (overlay.count < 40000) {
+			entries = 1 + (u32)unit_below(40000 - overlay.count);
+			EXPECT_EQ(smv_overlay_reserve(&overlay, entries), 0);
+			for (i = 0; i < entries; i++) {
+				struct smv_key key = { 1, overlay.count, unit_random() };
+
+				smv_overlay_put(&overlay, &key, value);
+			}
+		}
+		EXPECT_EQ(smv_overlay_reserve(&overlay, 1), -EBUSY);
+		end();
+	}
+}
+
+UNIT_TEST(clear_forgets_the_entries_and_keeps_the_memory)
+{
+	u64 bytes;
+	u32 i;
+
+	begin(LIMIT);
+	for (i = 0; i < LIMIT; i++)
+		put(i, 1);
+	bytes = rig_host_live_bytes();
+	smv_overlay_clear(&overlay);
+	EXPECT_EQ(ge(0), -1);
+	EXPECT_EQ(le(LIMIT), -1);
+	EXPECT_EQ(overlay.count, 0);
+	for (i = 0; i < LIMIT; i++)
+		put(LIMIT - i, 2);
+	EXPECT_EQ(rig_host_live_bytes(), bytes);
+	EXPECT_EQ(ge(0), 1);
+	end();
+}
+
+/* ---- against a sorted array ------------------------------------------------- */
+
+/* model[n]: 0: no entry; 1: a tombstone; else the value + 2. */
+static u64 model[LIMIT];
+
+static void check_walk(void)
+{
+	const struct smv_overlay_entry *entry;
+	struct smv_key first = key_of(0);
+	struct value value;
+	u32 n, count = 0;
+
+	entry = smv_overlay_ge(&overlay, &first);
+	for (n = 0; n < LIMIT; n++) {
+		if (!model[n])
+			continue;
+		EXPECT_EQ(number_of(entry), n);
+		EXPECT_EQ(entry->tombstone, model[n] == 1);
+		memcpy(&value, smv_overlay_value(entry), sizeof(value));
+		EXPECT_EQ(value.word[0], model[n] == 1 ? 0 : model[n] - 2);
+		EXPECT_EQ(value.word[1], model[n] == 1 ? 0 : ~(model[n] - 2));
+		entry = smv_overlay_next(&overlay, entry);
+		count++;
+	}
+	EXPECT(!entry);
+	EXPECT_EQ(overlay.count, count);
+}
+
+static void check_neighbours(u32 n)
+{
+	long long below = (long long)n, above = n;
+
+	while (below >= 0 && !model[below])
+		below--;
+	while (above < LIMIT && !model[above])
+		above++;
+	EXPECT_EQ(le(n), below);
+	EXPECT_EQ(ge(n), above < LIMIT ? above : -1);
+}
+
+UNIT_TEST(random_histories_equal_a_sorted_array)
+{
+	u32 round, step, n, range;
+
+	begin(LIMIT);
+	for (round = 0; round < 40; round++) {
+		range = 1 + (u32)unit_below(LIMIT);
+		for (step = 0; step < 1500; step++) {
+			n = (u32)unit_below(range);
+			if (unit_below(3)) {
+				model[n] = unit_below(4) ? 3 + unit_below(1000) : 1;
+				put(n, model[n] == 1 ? 0 : model[n] - 2);
+			} else {
+				check_neighbours((u32)unit_below(LIMIT));
+			}
+		}
+		check_walk();
+		smv_overlay_clear(&overlay);
+		memset(model, 0, sizeof(model));
+	}
+	end();
+}

@@ -27,7 +27,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers module unit sim tests demo check check-long packages clean FORCE
+.PHONY: all helpers powercut module unit sim tests demo check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -115,6 +115,16 @@ $(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
 		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
 		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
 
+# The disk server of the power cut tests; a plugin for nbdkit.
+
+powercut: $(BUILD)/powercut.so
+
+$(BUILD)/powercut.so: tests/module/powercut.c Makefile
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -shared -fPIC $(DEFS) $(WARN) -o $@.$$$$ $< -lpthread && \
+		mv $@.$$$$ $@
+
 # The module. KVER is 6.1 (the default), 6.12 or a full name; W=1 and C=2 are
 # the kernel's own.
 
@@ -124,7 +134,8 @@ module:
 
 # Tests.
 
-tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv)
+tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv) \
+	$(BUILD)/powercut.so
 
 unit: $(unit_programs)
 	$(Q)scripts/run-checks unit

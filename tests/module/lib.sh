@@ -8,6 +8,7 @@ SMV_LAST='(start)'
 SMV_STORES=		# devices formatted as stores, to be checked at the end
 SMV_DM=			# device-mapper devices made by dm_make, newest first
 SMV_DISKS=0
+SMV_CUT=		# this phase ends in a power cut
 SMV_RND=$SMV_SEED
 
 # ---- saying and failing ----
@@ -200,6 +201,48 @@ count_ios()
 	IO_D=$((IO_D - ci_d)) IO_F=$((IO_F - ci_f))
 }
 
+# ---- power cuts ----
+
+# The disks of the header become variables: their paths.
+find_disks()
+{
+	modprobe virtio_scsi
+	modprobe sd_mod
+	for fd_want in $(sed -n 's/^# *disks: *//p' \
+			"/smv/scenarios/$SMV_NAME.sh"); do
+		fd_name=${fd_want%%=*}
+		wait_for 20 find_disk "$fd_name"
+		eval "$fd_name=\$(find_disk \$fd_name)"
+	done
+}
+
+find_disk()	# SERIAL
+{
+	for fd_sys in /sys/block/sd*; do
+		[ "$(tail -c +5 "$fd_sys/device/vpd_pg80" 2>/dev/null |
+			tr -d '\0 ')" = "$1" ] || continue
+		[ -b "/dev/${fd_sys##*/}" ] || return 1
+		echo "/dev/${fd_sys##*/}"
+		return 0
+	done
+	return 1
+}
+
+# cut_soon MIN MAX: from now on the power may go; it does at a random moment
+# between so many milliseconds. The phase goes on; should it end first, it is
+# cut idle.
+cut_soon()
+{
+	SMV_CUT=yes
+	echo "CUT $1 $2"
+}
+
+# said: what all phases before this one printed, as far as it got out.
+said()
+{
+	cat /smv/said
+}
+
 # ---- device mapper ----
 
 dm_make()	# NAME TABLE: a device of ours, removed at the end
@@ -359,6 +402,8 @@ lib_exit()	# STATUS
 {
 	trap - EXIT
 	if [ "$1" -eq 0 ]; then
+		# What is to be cut is left as it is.
+		[ -z "$SMV_CUT" ] || exit 0
 		# Its own shell: a failure of fail() is to be seen here.
 		(take_down; echo "# taken down") && exit 0
 		echo "FAIL: the teardown"

@@ -67,7 +67,8 @@ class Guest:
 
     def _read(self):
         for line in self.process.stdout:
-            self.lines.put(line.decode(errors='replace').rstrip('\r\n'))
+            if line.endswith(b'\n'):      # half a line tells nothing
+                self.lines.put(line.decode(errors='replace').rstrip('\r\n'))
         self.lines.put(None)
 
     def line(self, deadline):

@@ -21,6 +21,8 @@ class Scenario:
     # host: powercut         has phase1 and phase2; see README.md
     # rounds: 5              power cuts, at full scale
     # disks: a=64M b=64M     powercut: the disks that the host keeps
+    # cuts: none any torn    powercut: what may be lost; default: all ways
+    # rig: pretend           powercut: disks that lie about FLUSH and FUA
     # console: REGEX         a kernel message that is expected
     """
 
@@ -44,6 +46,8 @@ class Scenario:
         self.host = head.get('host', [''])[0]
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
+        self.cuts = ' '.join(head.get('cuts', [])).split()
+        self.rig = ' '.join(head.get('rig', [])).split()
         self.expected = [re.compile(c) for c in head.get('console', [])]
         self.fio = re.search(r'^[^#\n]*\bfio\b', self.text, re.M) is not None
 

@@ -27,7 +27,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module unit sim tests demo check check-long packages clean FORCE
+.PHONY: all helpers powercut module format unit sim tests demo check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -41,7 +41,7 @@ LIBS := -Wl,--as-needed -ldevmapper -lblkid -ljson-c -lpthread
 engine := $(sort $(wildcard port/user/*.c engine/*.c))
 inspect := $(sort $(wildcard inspect/*.c))
 tool := $(sort $(wildcard tool/*.c))
-rig := $(sort $(wildcard tests/rig/*.c))
+rig := $(sort $(wildcard tests/rig/*.c tests/sim/*/*.c))
 unit := $(sort $(wildcard tests/unit/*.c))
 sim := $(sort $(wildcard tests/sim/*.c))
 helpers := $(sort $(wildcard tests/module/helpers/*.c))
@@ -90,7 +90,7 @@ $(BUILD)/snapmv: $(tool:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/libsmv.a
 # The same with sanitizers, for the tests.
 
 $(BUILD)/san/%.o: %.c Makefile
-	$(call compile,$(SAN) $(INC) -Itests/rig)
+	$(call compile,$(SAN) $(INC) -Itests/rig -Itests/sim/lib)
 
 $(BUILD)/san/libsmv.a: $(patsubst %.c,$(BUILD)/san/%.o,$(engine) $(inspect) \
 		$(rig))
@@ -142,6 +142,10 @@ unit: $(unit_programs)
 
 sim: $(sim_programs)
 	$(Q)scripts/run-checks sim
+
+# Lays out every C file that git knows of, as tests/check/format wants it.
+format:
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 packages:
 	$(Q)scripts/need-packages

@@ -84,8 +84,7 @@ static int config_disk(const char *value)
 	struct disk *disk = &disks[ndisks];
 
 	if (ndisks == MAX_DISKS ||
-	    sscanf(value, "%63[^:]:%" SCNu64 ":%511s", disk->name, &disk->size,
-		   disk->path) != 3 ||
+	    sscanf(value, "%63[^:]:%" SCNu64 ":%511s", disk->name, &disk->size, disk->path) != 3 ||
 	    disk->size % SECTOR) {
 		nbdkit_error("not NAME:BYTES:FILE: %s", value);
 		return -1;
@@ -185,8 +184,7 @@ static void flush_all(struct disk *disk)
 	}
 }
 
-static int add_write(struct disk *disk, const void *buffer, uint32_t length,
-		     uint64_t offset)
+static int add_write(struct disk *disk, const void *buffer, uint32_t length, uint64_t offset)
 {
 	struct write *w = malloc(sizeof(*w) + length);
 
@@ -210,8 +208,7 @@ static int add_write(struct disk *disk, const void *buffer, uint32_t length,
 	return 0;
 }
 
-static void write_through(struct disk *disk, const void *buffer,
-			  uint32_t length, uint64_t offset)
+static void write_through(struct disk *disk, const void *buffer, uint32_t length, uint64_t offset)
 {
 	uint64_t number = next_number++;
 
@@ -255,8 +252,8 @@ static int64_t powercut_get_size(void *handle)
 	return (int64_t)disk->size;
 }
 
-static int powercut_block_size(void *handle, uint32_t *minimum,
-			       uint32_t *preferred, uint32_t *maximum)
+static int powercut_block_size(void *handle, uint32_t *minimum, uint32_t *preferred,
+			       uint32_t *maximum)
 {
 	(void)handle;
 	*minimum = SECTOR;
@@ -271,8 +268,8 @@ static int powercut_can_fua(void *handle)
 	return NBDKIT_FUA_NATIVE;
 }
 
-static int powercut_pread(void *handle, void *buffer, uint32_t count,
-			  uint64_t offset, uint32_t flags)
+static int powercut_pread(void *handle, void *buffer, uint32_t count, uint64_t offset,
+			  uint32_t flags)
 {
 	struct disk *disk = handle;
 
@@ -283,8 +280,8 @@ static int powercut_pread(void *handle, void *buffer, uint32_t count,
 	return 0;
 }
 
-static int powercut_pwrite(void *handle, const void *buffer, uint32_t count,
-			   uint64_t offset, uint32_t flags)
+static int powercut_pwrite(void *handle, const void *buffer, uint32_t count, uint64_t offset,
+			   uint32_t flags)
 {
 	struct disk *disk = handle;
 	int result = 0;
@@ -302,8 +299,7 @@ static int powercut_pwrite(void *handle, const void *buffer, uint32_t count,
 	return result;
 }
 
-static int powercut_trim(void *handle, uint32_t count, uint64_t offset,
-			 uint32_t flags)
+static int powercut_trim(void *handle, uint32_t count, uint64_t offset, uint32_t flags)
 {
 	void *zeroes = calloc(1, count);
 	int result;
@@ -350,8 +346,8 @@ static unsigned int survival(uint64_t *rng)
 	return parts[random_next(rng) % 5];
 }
 
-static void cut_disk(struct disk *disk, const char *mode, uint64_t *rng,
-		     uint64_t *kept, uint64_t *lost)
+static void cut_disk(struct disk *disk, const char *mode, uint64_t *rng, uint64_t *kept,
+		     uint64_t *lost)
 {
 	unsigned int part = survival(rng);
 
@@ -364,8 +360,7 @@ static void cut_disk(struct disk *disk, const char *mode, uint64_t *rng,
 			continue;
 		}
 		++*lost;
-		for (uint64_t at = 0; !strcmp(mode, "torn") && at < w->length;
-		     at += SECTOR) {
+		for (uint64_t at = 0; !strcmp(mode, "torn") && at < w->length; at += SECTOR) {
 			if ((random_next(rng) & 255) < part)
 				settle_sector(disk, w, at);
 		}
@@ -373,8 +368,7 @@ static void cut_disk(struct disk *disk, const char *mode, uint64_t *rng,
 	while (disk->first) {
 		struct write *w = disk->first;
 
-		memcpy(disk->now + w->offset, disk->durable + w->offset,
-		       w->length);
+		memcpy(disk->now + w->offset, disk->durable + w->offset, w->length);
 		drop_first(disk);
 	}
 	msync(disk->durable, disk->size, MS_ASYNC);
@@ -390,9 +384,8 @@ static void cut(const char *mode, uint64_t seed, char *answer, size_t size)
 	for (unsigned int i = 0; i < ndisks; i++)
 		cut_disk(&disks[i], mode, &seed, &kept, &lost);
 	snprintf(answer, size,
-		 "ok cut %s, of the unflushed writes %" PRIu64
-		 " kept, %" PRIu64 " lost\n",
-		 mode, kept, lost);
+		 "ok cut %s, of the unflushed writes %" PRIu64 " kept, %" PRIu64 " lost\n", mode,
+		 kept, lost);
 }
 
 static void stat_line(char *answer, size_t size)
@@ -400,12 +393,11 @@ static void stat_line(char *answer, size_t size)
 	size_t used = (size_t)snprintf(answer, size, "ok");
 
 	for (unsigned int i = 0; i < ndisks && used < size; i++)
-		used += (size_t)snprintf(
-			answer + used, size - used,
-			" %s writes=%" PRIu64 " fua=%" PRIu64 " flushes=%" PRIu64
-			" unflushed=%" PRIu64,
-			disks[i].name, disks[i].writes, disks[i].fuas,
-			disks[i].flushes, disks[i].unflushed);
+		used += (size_t)snprintf(answer + used, size - used,
+					 " %s writes=%" PRIu64 " fua=%" PRIu64 " flushes=%" PRIu64
+					 " unflushed=%" PRIu64,
+					 disks[i].name, disks[i].writes, disks[i].fuas,
+					 disks[i].flushes, disks[i].unflushed);
 	if (used < size)
 		snprintf(answer + used, size - used, "\n");
 }
@@ -459,11 +451,9 @@ static int powercut_after_fork(void)
 	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	pthread_t thread;
 
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s",
-		 control_path);
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", control_path);
 	unlink(control_path);
-	if (listener < 0 ||
-	    bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
+	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
 	    listen(listener, 4) < 0 ||
 	    pthread_create(&thread, NULL, control, (void *)(intptr_t)listener)) {
 		nbdkit_error("%s: %s", control_path, strerror(errno));

@@ -41,16 +41,14 @@ int main(int argc, char **argv)
 		if (!memcmp(buffer, other, n * SECTOR))
 			continue;
 		for (uint64_t i = 0; i < n; i++) {
-			if (!memcmp(buffer + i * SECTOR, other + i * SECTOR,
-				    SECTOR))
+			if (!memcmp(buffer + i * SECTOR, other + i * SECTOR, SECTOR))
 				continue;
 			if (!differ++)
 				first = at + i;
 		}
 	}
 	if (differ)
-		die("cmpdev: %s and %s differ in %" PRIu64
-		    " sectors, first in sector %" PRIu64,
+		die("cmpdev: %s and %s differ in %" PRIu64 " sectors, first in sector %" PRIu64,
 		    argv[1], argv[2], differ, first);
 	return 0;
 }

@@ -24,8 +24,7 @@
 #define SECTOR 512
 #define WORDS (SECTOR / 8)
 
-static inline __attribute__((noreturn, format(printf, 1, 2))) void
-die(const char *format, ...)
+static inline __attribute__((noreturn, format(printf, 1, 2))) void die(const char *format, ...)
 {
 	va_list args;
 
@@ -104,35 +103,30 @@ static inline void device_open(struct device *dev, const char *path, int flags)
 
 static inline void *buffer_new(size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		die("no memory");
 	return p;
 }
 
-static inline void read_sectors(const struct device *dev, void *buffer,
-				uint64_t from, uint64_t count)
+static inline void read_sectors(const struct device *dev, void *buffer, uint64_t from,
+				uint64_t count)
 {
-	ssize_t n = pread(dev->fd, buffer, count * SECTOR,
-			  (off_t)(from * SECTOR));
+	ssize_t n = pread(dev->fd, buffer, count * SECTOR, (off_t)(from * SECTOR));
 
 	if (n != (ssize_t)(count * SECTOR))
-		die("%s: reading %" PRIu64 " sectors at %" PRIu64 ": %s",
-		    dev->path, count, from,
+		die("%s: reading %" PRIu64 " sectors at %" PRIu64 ": %s", dev->path, count, from,
 		    n < 0 ? strerror(errno) : "short");
 }
 
-static inline void write_sectors(const struct device *dev, const void *buffer,
-				 uint64_t from, uint64_t count)
+static inline void write_sectors(const struct device *dev, const void *buffer, uint64_t from,
+				 uint64_t count)
 {
-	ssize_t n = pwrite(dev->fd, buffer, count * SECTOR,
-			   (off_t)(from * SECTOR));
+	ssize_t n = pwrite(dev->fd, buffer, count * SECTOR, (off_t)(from * SECTOR));
 
 	if (n != (ssize_t)(count * SECTOR))
-		die("%s: writing %" PRIu64 " sectors at %" PRIu64 ": %s",
-		    dev->path, count, from,
+		die("%s: writing %" PRIu64 " sectors at %" PRIu64 ": %s", dev->path, count, from,
 		    n < 0 ? strerror(errno) : "short");
 }
 
@@ -182,8 +176,7 @@ static inline void stamp_fill(uint64_t *words, const struct stamp *stamp)
 	int i;
 
 	memcpy(words, stamp, sizeof(*stamp));
-	seed = mix(stamp->kind ^ mix(stamp->sector ^
-				     mix(stamp->a ^ mix(stamp->b))));
+	seed = mix(stamp->kind ^ mix(stamp->sector ^ mix(stamp->a ^ mix(stamp->b))));
 	for (i = 4; i < WORDS; i++)
 		words[i] = seed += 0x9e3779b97f4a7c15u;
 }
@@ -195,10 +188,10 @@ static inline bool stamp_read(const uint64_t *words, struct stamp *stamp)
 	int i;
 
 	memcpy(stamp, words, sizeof(*stamp));
-	seed = mix(stamp->kind ^ mix(stamp->sector ^
-				     mix(stamp->a ^ mix(stamp->b))));
+	seed = mix(stamp->kind ^ mix(stamp->sector ^ mix(stamp->a ^ mix(stamp->b))));
 	for (i = 4; i < WORDS; i++) {
-		if (words[i] != (seed += 0x9e3779b97f4a7c15u))
+		seed += 0x9e3779b97f4a7c15u;
+		if (words[i] != seed)
 			return false;
 	}
 	return true;

@@ -176,11 +176,9 @@ static void flush(uint64_t thread, uint64_t n)
 
 	for (unsigned int d = 0; d < ndevs; d++) {
 		if (fsync(devs[d].fd) < 0)
-			die("hammer: %s: fsync: %s", devs[d].path,
-			    strerror(errno));
+			die("hammer: %s: fsync: %s", devs[d].path, strerror(errno));
 	}
-	length = snprintf(line, sizeof(line), "F %" PRIu64 " %" PRIu64 "\n",
-			  thread, n);
+	length = snprintf(line, sizeof(line), "F %" PRIu64 " %" PRIu64 "\n", thread, n);
 	if (write(STDOUT_FILENO, line, (size_t)length) != length)
 		die("hammer: cannot print");
 }
@@ -200,8 +198,8 @@ static void write_number(uint64_t thread, uint64_t n, uint64_t *buffer)
 	atomic_store(&state->progress[thread].begun, n);
 	if (pwritev2(devs[p.dev].fd, &iov, 1, (off_t)(from * SECTOR), flags) !=
 	    (ssize_t)iov.iov_len)
-		die("hammer: %s: write at %" PRIu64 ": %s", devs[p.dev].path,
-		    from, strerror(errno));
+		die("hammer: %s: write at %" PRIu64 ": %s", devs[p.dev].path, from,
+		    strerror(errno));
 	atomic_store(&state->progress[thread].acknowledged, n);
 }
 
@@ -229,8 +227,7 @@ static void state_open(const char *path, bool create)
 
 	if (fd < 0 || (create && ftruncate(fd, sizeof(*state)) < 0))
 		die("hammer: %s: %s", path, strerror(errno));
-	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED,
-		     fd, 0);
+	state = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (state == MAP_FAILED)
 		die("hammer: %s: %s", path, strerror(errno));
 }
@@ -243,8 +240,7 @@ static int run(int argc, char **argv)
 	state_open(argv[2], true);
 	state->threads = o.threads;
 	for (uint64_t t = 0; t < o.threads; t++) {
-		if (pthread_create(&threads[t], NULL, run_thread,
-				   (void *)(uintptr_t)t))
+		if (pthread_create(&threads[t], NULL, run_thread, (void *)(uintptr_t)t))
 			die("hammer: no thread");
 	}
 	for (uint64_t t = 0; t < o.threads; t++)
@@ -257,11 +253,10 @@ static int mark(const char *path, const char *label)
 {
 	state_open(path, false);
 	for (uint64_t t = 0; t < state->threads; t++) {
-		uint64_t acknowledged =
-			atomic_load(&state->progress[t].acknowledged);
+		uint64_t acknowledged = atomic_load(&state->progress[t].acknowledged);
 
-		printf("M %s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", label, t,
-		       acknowledged, atomic_load(&state->progress[t].begun));
+		printf("M %s %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", label, t, acknowledged,
+		       atomic_load(&state->progress[t].begun));
 	}
 	return 0;
 }
@@ -297,8 +292,8 @@ static void read_marks(struct limits *limits)
 	if (!f)
 		die("hammer: %s: %s", o.marks, strerror(errno));
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "M %127s %" SCNu64 " %" SCNu64 " %" SCNu64,
-			   label, &t, &acknowledged, &begun) != 4 ||
+		if (sscanf(line, "M %127s %" SCNu64 " %" SCNu64 " %" SCNu64, label, &t,
+			   &acknowledged, &begun) != 4 ||
 		    t >= o.threads)
 			continue;
 		if (o.before && !strcmp(label, o.before)) {
@@ -325,8 +320,7 @@ static void read_durable(struct limits *limits)
 	if (!f)
 		die("hammer: %s: %s", o.durable, strerror(errno));
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "F %" SCNu64 " %" SCNu64, &t, &n) == 2 &&
-		    t < o.threads)
+		if (sscanf(line, "F %" SCNu64 " %" SCNu64, &t, &n) == 2 && t < o.threads)
 			limits[t].low = n;
 	}
 	fclose(f);
@@ -354,8 +348,7 @@ static void read_slices(uint64_t thread, struct found *found, uint64_t *buffer)
 				found->numbers[d][at + i] = 0;
 				if (s.kind != kind_of_run())
 					continue;
-				if (!whole || s.sector != from + i ||
-				    s.a != thread)
+				if (!whole || s.sector != from + i || s.a != thread)
 					die("hammer: %s: sector %" PRIu64
 					    ": damaged or misplaced stamp",
 					    devs[d].path, from + i);
@@ -367,20 +360,17 @@ static void read_slices(uint64_t thread, struct found *found, uint64_t *buffer)
 	}
 }
 
-static void expect(const uint64_t *const *wanted, const struct found *found,
-		   uint64_t thread)
+static void expect(const uint64_t *const *wanted, const struct found *found, uint64_t thread)
 {
 	for (unsigned int d = 0; d < ndevs; d++) {
 		for (uint64_t i = 0; i < slice; i++) {
 			if (found->numbers[d][i] == wanted[d][i])
 				continue;
-			die("hammer: %s: thread %" PRIu64
-			    ": newest write there is %" PRIu64
-			    ", but sector %" PRIu64 " holds %" PRIu64
-			    " and not %" PRIu64 ": no prefix of its writes",
-			    devs[d].path, thread, found->newest,
-			    thread * slice + i, found->numbers[d][i],
-			    wanted[d][i]);
+			die("hammer: %s: thread %" PRIu64 ": newest write there is %" PRIu64
+			    ", but sector %" PRIu64 " holds %" PRIu64 " and not %" PRIu64
+			    ": no prefix of its writes",
+			    devs[d].path, thread, found->newest, thread * slice + i,
+			    found->numbers[d][i], wanted[d][i]);
 		}
 	}
 }
@@ -395,21 +385,20 @@ static void replay(uint64_t **last, uint64_t thread, uint64_t from, uint64_t to)
 	}
 }
 
-static void check_prefix(uint64_t thread, const struct limits *limits,
-			 const struct found *found, uint64_t **last)
+static void check_prefix(uint64_t thread, const struct limits *limits, const struct found *found,
+			 uint64_t **last)
 {
 	if (found->newest > limits->high)
-		die("hammer: thread %" PRIu64 ": the snapshot holds write %"
-		    PRIu64 ", begun after it was taken (%" PRIu64 ")",
+		die("hammer: thread %" PRIu64 ": the snapshot holds write %" PRIu64
+		    ", begun after it was taken (%" PRIu64 ")",
 		    thread, found->newest, limits->high);
 	/* The last write of a prefix shows whole; so p is the newest found. */
-	replay(last, thread, 1,
-	       found->newest > limits->low ? found->newest : limits->low);
+	replay(last, thread, 1, found->newest > limits->low ? found->newest : limits->low);
 	expect((const uint64_t *const *)last, found, thread);
 }
 
-static void check_durable(uint64_t thread, const struct limits *limits,
-			  const struct found *found, uint64_t **last)
+static void check_durable(uint64_t thread, const struct limits *limits, const struct found *found,
+			  uint64_t **last)
 {
 	replay(last, thread, 1, limits->low);
 	for (unsigned int d = 0; d < ndevs; d++) {
@@ -420,14 +409,12 @@ static void check_durable(uint64_t thread, const struct limits *limits,
 			if (n == last[d][i])
 				continue;
 			p = place_of(thread, n);
-			if (n > limits->low && p.dev == d && i >= p.from &&
-			    i - p.from < p.count)
+			if (n > limits->low && p.dev == d && i >= p.from && i - p.from < p.count)
 				continue;
-			die("hammer: %s: thread %" PRIu64 " had flushed up to %"
-			    PRIu64 ", but sector %" PRIu64 " holds write %"
-			    PRIu64 " and not %" PRIu64 " or later",
-			    devs[d].path, thread, limits->low,
-			    thread * slice + i, n, last[d][i]);
+			die("hammer: %s: thread %" PRIu64 " had flushed up to %" PRIu64
+			    ", but sector %" PRIu64 " holds write %" PRIu64 " and not %" PRIu64
+			    " or later",
+			    devs[d].path, thread, limits->low, thread * slice + i, n, last[d][i]);
 		}
 	}
 }
@@ -462,8 +449,7 @@ static int check(int argc, char **argv)
 		total += found.newest;
 	}
 	printf("hammer: %s: %s, %" PRIu64 " writes\n", devs[0].path,
-	       o.durable ? "everything flushed is there" : "an exact point",
-	       total);
+	       o.durable ? "everything flushed is there" : "an exact point", total);
 	return 0;
 }
 

@@ -120,8 +120,8 @@ static uint64_t kind_of_run(const struct target *target)
  * Whether a sector, read after `floor' had been noted, can be what it is.
  * Returns NULL or what is wrong.
  */
-static const char *judge(const struct target *target, uint64_t sector,
-			 const uint64_t *words, uint64_t floor)
+static const char *judge(const struct target *target, uint64_t sector, const uint64_t *words,
+			 uint64_t floor)
 {
 	struct stamp s;
 	uint64_t ended;
@@ -178,8 +178,7 @@ static bool do_write(struct target *target, struct rng *rng, uint64_t *buffer)
 	}
 	pick(rng, target->span, &from, &count);
 	for (uint64_t i = 0; i < count; i++) {
-		struct stamp s = { kind_of_run(target), o.from + from + i, 0,
-				   n };
+		struct stamp s = { kind_of_run(target), o.from + from + i, 0, n };
 
 		stamp_fill(buffer + i * WORDS, &s);
 	}
@@ -192,8 +191,8 @@ static bool do_write(struct target *target, struct rng *rng, uint64_t *buffer)
 	return true;
 }
 
-static void do_read(struct target *target, uint64_t *buffer, uint64_t *floors,
-		    uint64_t from, uint64_t count)
+static void do_read(struct target *target, uint64_t *buffer, uint64_t *floors, uint64_t from,
+		    uint64_t count)
 {
 	for (uint64_t i = 0; i < count; i++)
 		floors[i] = atomic_load(&target->floor[from + i]);
@@ -206,11 +205,10 @@ static void do_read(struct target *target, uint64_t *buffer, uint64_t *floors,
 		if (!wrong)
 			continue;
 		stamp_read(words, &s);
-		die("overlap: %s: sector %" PRIu64 " of a read of %" PRIu64
-		    " at %" PRIu64 " holds %s (write %" PRIu64
-		    " of sector %" PRIu64 ")",
-		    target->dev.path, o.from + from + i, count, o.from + from,
-		    wrong, s.b, s.sector);
+		die("overlap: %s: sector %" PRIu64 " of a read of %" PRIu64 " at %" PRIu64
+		    " holds %s (write %" PRIu64 " of sector %" PRIu64 ")",
+		    target->dev.path, o.from + from + i, count, o.from + from, wrong, s.b,
+		    s.sector);
 	}
 	atomic_fetch_add(&reads_done, 1);
 }
@@ -239,10 +237,8 @@ static void *worker(void *arg)
 
 		if (deadline && seconds_now() >= deadline)
 			break;
-		if (rng_below(&rng, 100) < o.flush &&
-		    fsync(target->dev.fd) < 0)
-			die("overlap: %s: fsync: %s", target->dev.path,
-			    strerror(errno));
+		if (rng_below(&rng, 100) < o.flush && fsync(target->dev.fd) < 0)
+			die("overlap: %s: fsync: %s", target->dev.path, strerror(errno));
 		if (rng_below(&rng, 100) < o.writes) {
 			if (!do_write(target, &rng, buffer))
 				break;
@@ -304,8 +300,7 @@ static void read_everything(void)
 		for (uint64_t at = 0; at < targets[t].span; at += 256) {
 			uint64_t n = targets[t].span - at;
 
-			do_read(&targets[t], buffer, floors, at,
-				n < 256 ? n : 256);
+			do_read(&targets[t], buffer, floors, at, n < 256 ? n : 256);
 		}
 	}
 }
@@ -335,8 +330,7 @@ int main(int argc, char **argv)
 	n = o.threads * ntargets;
 	threads = calloc(n, sizeof(*threads));
 	for (uint64_t i = 0; i < n; i++) {
-		if (!threads || pthread_create(&threads[i], NULL, worker,
-					       (void *)(uintptr_t)i))
+		if (!threads || pthread_create(&threads[i], NULL, worker, (void *)(uintptr_t)i))
 			die("overlap: no thread");
 	}
 	for (uint64_t i = 0; i < n; i++)
@@ -344,8 +338,7 @@ int main(int argc, char **argv)
 	read_everything();
 	if (o.map)
 		forget_tags();
-	printf("overlap: %u devices, %" PRIu64 " writes, %" PRIu64
-	       " reads, all of them possible\n",
+	printf("overlap: %u devices, %" PRIu64 " writes, %" PRIu64 " reads, all of them possible\n",
 	       ntargets, atomic_load(&writes_done), atomic_load(&reads_done));
 	free(threads);
 	return 0;

@@ -34,8 +34,7 @@ enum verb { WRITE, CHECK, ZERO, DISCARD };
 enum at { ANY, START, END, BORDER, WHOLE };
 
 static const char *const verbs[] = { "write", "check", "zero", "discard" };
-static const char *const places[] = { "any", "start", "end", "border",
-				      "whole" };
+static const char *const places[] = { "any", "start", "end", "border", "whole" };
 
 static struct {
 	enum verb verb;
@@ -83,10 +82,8 @@ static void map_open(uint64_t sectors)
 	if (st.st_size == 0 && ftruncate(fd, (off_t)(sectors * 4)) < 0)
 		die("stamp: %s: %s", o.map_path, strerror(errno));
 	if (st.st_size && (uint64_t)st.st_size != sectors * 4)
-		die("stamp: %s is not a map of %" PRIu64 " sectors",
-		    o.map_path, sectors);
-	o.map = mmap(NULL, sectors * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		     0);
+		die("stamp: %s is not a map of %" PRIu64 " sectors", o.map_path, sectors);
+	o.map = mmap(NULL, sectors * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (o.map == MAP_FAILED)
 		die("stamp: %s: %s", o.map_path, strerror(errno));
 	close(fd);
@@ -137,8 +134,7 @@ static void complain(uint64_t sector, const uint64_t *words, uint32_t want)
 
 	if (o.wrong++ >= 5)
 		return;
-	fprintf(stderr, "stamp: %s: sector %" PRIu64 ", should be ",
-		o.dev.path, sector);
+	fprintf(stderr, "stamp: %s: sector %" PRIu64 ", should be ", o.dev.path, sector);
 	if (want)
 		fprintf(stderr, "tag %u, ", want);
 	else
@@ -146,8 +142,8 @@ static void complain(uint64_t sector, const uint64_t *words, uint32_t want)
 	if (is_zero(words))
 		fprintf(stderr, "is zeroes\n");
 	else if (is.kind == KIND)
-		fprintf(stderr, "is %stag %" PRIu64 " of sector %" PRIu64 "\n",
-			whole, is.a, is.sector);
+		fprintf(stderr, "is %stag %" PRIu64 " of sector %" PRIu64 "\n", whole, is.a,
+			is.sector);
 	else
 		fprintf(stderr, "is no stamp (%016" PRIx64 "...)\n", words[0]);
 }
@@ -164,8 +160,7 @@ static void check_sector(uint64_t sector, const uint64_t *words)
 			complain(sector, words, want);
 		return;
 	}
-	if (!stamp_read(words, &is) || is.kind != KIND ||
-	    is.sector != sector || is.a != want)
+	if (!stamp_read(words, &is) || is.kind != KIND || is.sector != sector || is.a != want)
 		complain(sector, words, want);
 }
 
@@ -175,8 +170,8 @@ static void whole_range(uint64_t from, uint64_t count)
 	unsigned long request = o.verb == ZERO ? BLKZEROOUT : BLKDISCARD;
 
 	if (ioctl(o.dev.fd, request, range) < 0)
-		die("stamp: %s: %s of %" PRIu64 " sectors at %" PRIu64 ": %s",
-		    o.dev.path, verbs[o.verb], count, from, strerror(errno));
+		die("stamp: %s: %s of %" PRIu64 " sectors at %" PRIu64 ": %s", o.dev.path,
+		    verbs[o.verb], count, from, strerror(errno));
 }
 
 /* One I/O. The map is changed after it: a failed write leaves it alone. */
@@ -298,7 +293,6 @@ int main(int argc, char **argv)
 	if (o.sync && fsync(o.dev.fd) < 0)
 		die("stamp: %s: fsync: %s", o.dev.path, strerror(errno));
 	if (o.wrong)
-		die("stamp: %s: %" PRIu64 " wrong sectors", o.dev.path,
-		    o.wrong);
+		die("stamp: %s: %" PRIu64 " wrong sectors", o.dev.path, o.wrong);
 	return 0;
 }

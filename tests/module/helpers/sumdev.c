@@ -33,8 +33,7 @@ int main(int argc, char **argv)
 
 		read_sectors(&dev, buffer, at, n);
 		for (uint64_t i = 0; i < n * WORDS; i++)
-			sum = (sum ^ buffer[i]) * 0x9e3779b97f4a7c15u +
-			      (sum >> 29);
+			sum = (sum ^ buffer[i]) * 0x9e3779b97f4a7c15u + (sum >> 29);
 	}
 	printf("%016" PRIx64 "\n", mix(sum));
 	return 0;

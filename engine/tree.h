@@ -45,6 +45,15 @@ int smv_tree_le(struct smv_tree *tree, const struct smv_key *key, struct smv_key
 /* Nodes that merging @records records can write at most: see tree.c for why. */
 u64 smv_tree_need(const struct smv_tree *tree, u64 records);
 
+/*
+ * The node that @pointer means: 0, -EAGAIN (*miss), -EUCLEAN. Valid until the next
+ * provide or insert.
+ */
+int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, const void **node,
+		  u64 *miss);
+/* Are level, count and order of the entries sound? -EUCLEAN. */
+int smv_tree_check_node(const void *node, u32 value_bytes);
+
 /* Structure of a node, for check and dump: capacity and access, key by key. */
 u32 smv_tree_capacity(u32 value_bytes, u32 level);
 int smv_tree_verify_node(const void *node, u32 value_bytes, u64 number, const u8 *uuid);

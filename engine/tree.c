@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The tree between checkpoints: look-ups in blocks that do not change.
+ *
+ * Promises
+ *  - I-TREE-IMMUTABLE: nothing here writes; what a root reaches stays as it is
+ *    until the checkpoint after the one that replaced it.
+ *  - I-CHILD-PROVEN: a node is used only if its checksum and generation are
+ *    those of the pointer it was reached by, its level is one below, its first
+ *    key is its separator. A lost write, an older version of the block, a
+ *    misplaced one are reported, never read as data.
+ *
+ * Structure: an internal entry is the exact first key of a child and its
+ * pointer; a leaf entry a key and its value. A descent for the first entry at
+ * or above a key that falls off its leaf goes down a second time, for the
+ * smallest separator it saw to the right; exact separators make a third
+ * needless.
+ *
+ * The most nodes that a merge of r changes writes, smv_tree_need(): call a run
+ * the source nodes of one level that a merge opens one after another (see
+ * merge.c). With c nodes opened because of changes, and i entries coming
+ * in, a run emits at most c + ceil((cap/4 + i)/cap) nodes: all but the last two
+ * emitted are full, and nodes opened only because too few entries were left
+ * add less than one node and a quarter (that happens only while less
+ * than cap/4 entries have come together, the first node's included). So each
+ * run adds at most 1 + (4/3) i/cap to the c nodes it replaces. Two runs below one
+ * parent have an untouched node between them; so runs, with the changed nodes,
+ * are at most the level's nodes plus the nodes above, and at most 2 r.
+ *    leaves:     L = min(2 r, leaves + internals + 1)
+ *    internals:  I = 2 (internals + depth), or 2 r for each level
+ *    new leaves: S = (4/3) r / cap + 1
+ *    above them: (4/3)/cap(internal) of the growth of each level below, in all
+ *                less than (L + I + S)/32, and one a level for a new top.
+ *
+ * Crash: nothing is written here.
+ *
+ * Weak side: the order of entries within a node is checked by merge and check
+ * only, not at look-up. A block provided from a read that is two checkpoints
+ * old is reported as damage once (it is dropped, and read again).
+ */
+#include "tree.h"
+
+#define DESCENTS_MAX 2
+
+/* -- nodes -------------------------------------------------------------- */
+
+static u32 entry_bytes(u32 value_bytes, u32 level)
+{
+	return (u32)sizeof(struct smv_disk_key) +
+	       (level ? (u32)sizeof(struct smv_disk_pointer) : value_bytes);
+}
+
+u32 smv_tree_capacity(u32 value_bytes, u32 level)
+{
+	return SMV_PAYLOAD_BYTES / entry_bytes(value_bytes, level);
+}
+
+static const u8 *node_entry(const void *node, u32 bytes, u32 index)
+{
+	return (const u8 *)node + sizeof(struct smv_disk_header) + (size_t)index * bytes;
+}
+
+static void key_from_disk(const void *from, struct smv_key *key)
+{
+	const struct smv_disk_key *disk = from;
+
+	key->volume = le64_to_cpu(disk->volume);
+	key->chunk = le64_to_cpu(disk->chunk);
+	key->epoch = le64_to_cpu(disk->epoch);
+}
+
+void smv_tree_leaf_entry(const void *node, u32 value_bytes, u32 index, struct smv_key *key,
+			 void *value)
+{
+	const u8 *entry = node_entry(node, entry_bytes(value_bytes, 0), index);
+
+	key_from_disk(entry, key);
+	if (value)
+		memcpy(value, entry + sizeof(struct smv_disk_key), value_bytes);
+}
+
+static void pointer_from_disk(const struct smv_disk_pointer *disk, struct smv_pointer *pointer)
+{
+	pointer->block = le64_to_cpu(disk->block);
+	pointer->generation = le64_to_cpu(disk->generation);
+	pointer->crc = le32_to_cpu(disk->crc);
+}
+
+void smv_tree_child(const void *node, u32 index, struct smv_key *key, struct smv_pointer *child)
+{
+	const u8 *entry = node_entry(node, entry_bytes(0, 1), index);
+
+	key_from_disk(entry, key);
+	pointer_from_disk((const void *)(entry + sizeof(struct smv_disk_key)), child);
+}
+
+static u32 node_level(const void *node)
+{
+	return le32_to_cpu(((const struct smv_disk_header *)node)->level);
+}
+
+static u32 node_count(const void *node)
+{
+	return le32_to_cpu(((const struct smv_disk_header *)node)->count);
+}
+
+int smv_tree_check_node(const void *node, u32 value_bytes)
+{
+	u32 level = node_level(node);
+	u32 count = node_count(node);
+	u32 bytes = entry_bytes(value_bytes, level);
+	struct smv_key last, key;
+
+	if (level >= SMV_TREE_DEPTH_MAX || !count || count > SMV_PAYLOAD_BYTES / bytes)
+		return -EUCLEAN;
+	key_from_disk(node_entry(node, bytes, 0), &last);
+	for (u32 i = 1; i < count; i++, last = key) {
+		key_from_disk(node_entry(node, bytes, i), &key);
+		if (smv_key_cmp(&last, &key) >= 0)
+			return -EUCLEAN;
+	}
+	return 0;
+}
+
+int smv_tree_verify_node(const void *node, u32 value_bytes, u64 number, const u8 *uuid)
+{
+	int err = smv_block_verify(node, SMV_MAGIC_NODE, uuid, number);
+
+	return err ? err : smv_tree_check_node(node, value_bytes);
+}
+
+/* -- load and store -------------------------------------------------------- */
+
+void smv_tree_load(struct smv_tree *tree, struct smv_blocks *blocks, u32 value_bytes,
+		   const struct smv_disk_tree *disk)
+{
+	memset(tree, 0, sizeof(*tree));
+	tree->blocks = blocks;
+	tree->value_bytes = value_bytes;
+	pointer_from_disk(&disk->root, &tree->root);
+	tree->entries = le64_to_cpu(disk->entries);
+	tree->leaves = le64_to_cpu(disk->leaves);
+	tree->internals = le64_to_cpu(disk->internals);
+}
+
+void smv_tree_store(const struct smv_tree *tree, struct smv_disk_tree *disk)
+{
+	memset(disk, 0, sizeof(*disk));
+	disk->root.block = cpu_to_le64(tree->root.block);
+	disk->root.generation = cpu_to_le64(tree->root.generation);
+	disk->root.crc = cpu_to_le32(tree->root.crc);
+	disk->entries = cpu_to_le64(tree->entries);
+	disk->leaves = cpu_to_le64(tree->leaves);
+	disk->internals = cpu_to_le64(tree->internals);
+}
+
+/* -- look-up ------------------------------------------------------------------ */
+
+/* Is this the node that the pointer means, and usable? */
+static bool node_is_sound(const struct smv_tree *tree, const void *node,
+			  const struct smv_pointer *pointer)
+{
+	const struct smv_disk_header *header = node;
+	u32 count = node_count(node);
+
+	return le32_to_cpu(header->magic) == SMV_MAGIC_NODE &&
+	       le64_to_cpu(header->generation) == pointer->generation &&
+	       le32_to_cpu(header->crc) == pointer->crc &&
+	       node_level(node) < SMV_TREE_DEPTH_MAX && count &&
+	       count <= smv_tree_capacity(tree->value_bytes, node_level(node));
+}
+
+int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, const void **node,
+		  u64 *miss)
+{
+	*node = smv_blocks_get(tree->blocks, pointer->block);
+	if (!*node) {
+		*miss = pointer->block;
+		return -EAGAIN;
+	}
+	if (node_is_sound(tree, *node, pointer))
+		return 0;
+	/* What the cache has may be older than what the disk has. */
+	smv_blocks_drop(tree->blocks, pointer->block);
+	return -EUCLEAN;
+}
+
+/* How many of the node's entries are at or below @key. */
+static u32 node_search(const struct smv_tree *tree, const void *node, const struct smv_key *key)
+{
+	u32 bytes = entry_bytes(tree->value_bytes, node_level(node));
+	u32 low = 0, high = node_count(node);
+
+	while (low < high) {
+		u32 middle = low + (high - low) / 2;
+		struct smv_key at;
+
+		key_from_disk(node_entry(node, bytes, middle), &at);
+		if (smv_key_cmp(&at, key) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* A leaf, and how many of its entries are at or below the key. */
+struct place {
+	const void *leaf;
+	u32 below;
+	bool has_right;
+	struct smv_key right; /* the smallest separator to the right of the leaf */
+};
+
+/* From an internal node to the child where @key is or would be. */
+static int child_of(const void *node, u32 below, struct place *place, struct smv_key *separator,
+		    struct smv_pointer *child)
+{
+	struct smv_pointer ignored;
+
+	if (below < node_count(node)) {
+		smv_tree_child(node, below, &place->right, &ignored);
+		place->has_right = true;
+	}
+	smv_tree_child(node, below ? below - 1 : 0, separator, child);
+	return child->block ? 0 : -EUCLEAN;
+}
+
+static int descend(struct smv_tree *tree, const struct smv_key *key, struct place *place, u64 *miss)
+{
+	struct smv_pointer pointer = tree->root;
+	struct smv_key separator, first;
+	u32 level = 0;
+	int err;
+
+	place->has_right = false;
+	for (u32 depth = 0; depth < SMV_TREE_DEPTH_MAX; depth++) {
+		const void *node;
+
+		err = smv_tree_node(tree, &pointer, &node, miss);
+		if (err)
+			return err;
+		if (depth) {
+			key_from_disk(node_entry(node, 0, 0), &first);
+			if (node_level(node) != level - 1 || smv_key_cmp(&first, &separator))
+				return -EUCLEAN;
+		}
+		level = node_level(node);
+		place->leaf = node;
+		place->below = node_search(tree, node, key);
+		if (!level)
+			return 0;
+		err = child_of(node, place->below, place, &separator, &pointer);
+		if (err)
+			return err;
+	}
+	return -EUCLEAN;
+}
+
+int smv_tree_ge(struct smv_tree *tree, const struct smv_key *key, struct smv_key *found,
+		void *value, u64 *miss)
+{
+	struct smv_key from = *key;
+
+	if (!tree->root.block)
+		return -ENOENT;
+	for (u32 i = 0; i < DESCENTS_MAX; i++) {
+		struct place place;
+		u32 at;
+		int err = descend(tree, &from, &place, miss);
+
+		if (err)
+			return err;
+		at = place.below;
+		if (at) {
+			smv_tree_leaf_entry(place.leaf, tree->value_bytes, at - 1, found, NULL);
+			if (!smv_key_cmp(found, &from))
+				at--;
+		}
+		if (at < node_count(place.leaf)) {
+			smv_tree_leaf_entry(place.leaf, tree->value_bytes, at, found, value);
+			return 0;
+		}
+		if (!place.has_right)
+			return -ENOENT;
+		from = place.right;
+	}
+	return -EUCLEAN;
+}
+
+int smv_tree_le(struct smv_tree *tree, const struct smv_key *key, struct smv_key *found,
+		void *value, u64 *miss)
+{
+	struct place place;
+	int err;
+
+	if (!tree->root.block)
+		return -ENOENT;
+	err = descend(tree, key, &place, miss);
+	if (err)
+		return err;
+	/* Separators are exact: only left of the whole tree is nothing below. */
+	if (!place.below)
+		return -ENOENT;
+	smv_tree_leaf_entry(place.leaf, tree->value_bytes, place.below - 1, found, value);
+	return 0;
+}
+
+/* -- the merge's bound ------------------------------------------------------------- */
+
+static u64 least(u64 a, u64 b)
+{
+	return a < b ? a : b;
+}
+
+u64 smv_tree_need(const struct smv_tree *tree, u64 records)
+{
+	u64 leaves = least(2 * records, tree->leaves + tree->internals + 1);
+	u64 internals = least(2 * records * SMV_TREE_DEPTH_MAX,
+			      2 * (tree->internals + SMV_TREE_DEPTH_MAX));
+	u64 grown = smv_port_div(4 * records, 3 * smv_tree_capacity(tree->value_bytes, 0)) + 1;
+	u64 all = leaves + internals + grown;
+
+	return records ? all + all / 32 + SMV_TREE_DEPTH_MAX : 0;
+}

@@ -27,7 +27,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module format unit sim tests demo check check-long packages clean FORCE
+.PHONY: all helpers powercut module format unit sim tests engine-objects demo check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -80,6 +80,9 @@ endef
 
 $(BUILD)/obj/%.o: %.c Makefile
 	$(call compile,$(CFLAGS) $(INC))
+
+# For tests/check/layers.
+engine-objects: $(patsubst %.c,$(BUILD)/obj/%.o,$(filter engine/%,$(engine)))
 
 $(BUILD)/obj/libsmv.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(engine) $(inspect))
 	$(archive)

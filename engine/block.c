@@ -98,7 +98,8 @@ int smv_blocks_init(struct smv_blocks *blocks, const struct smv_host *host, u32 
 
 void smv_blocks_exit(struct smv_blocks *blocks)
 {
-	smv_host_free(&blocks->host, blocks->slot, (size_t)blocks->capacity * sizeof(*blocks->slot));
+	smv_host_free(&blocks->host, blocks->slot,
+		      (size_t)blocks->capacity * sizeof(*blocks->slot));
 	smv_host_free(&blocks->host, blocks->bucket,
 		      (size_t)blocks->buckets * sizeof(*blocks->bucket));
 	blocks->slot = NULL;

@@ -111,8 +111,8 @@ int smv_super_plan(u64 blocks, u32 chunk_blocks, struct smv_geometry *geometry, 
 	geometry->chunk_blocks = chunk_blocks;
 	geometry->blocks = blocks;
 	geometry->directory_block = DIRECTORY_BLOCK;
-	geometry->directory_pairs = clamp_u64(pairs * DIRECTORY_GROWTH, DIRECTORY_PAIRS_LEAST,
-					      SMV_DIRECTORY_MAX);
+	geometry->directory_pairs =
+		clamp_u64(pairs * DIRECTORY_GROWTH, DIRECTORY_PAIRS_LEAST, SMV_DIRECTORY_MAX);
 	geometry->journal_block = DIRECTORY_BLOCK + 2 * geometry->directory_pairs;
 	geometry->journal_blocks =
 		clamp_u64(blocks / 256, SMV_JOURNAL_BLOCKS_MIN, SMV_JOURNAL_BLOCKS_MAX);
@@ -162,9 +162,8 @@ static int verify_geometry(const struct smv_disk_super *super)
 	    blocks > (u64)SMV_DIRECTORY_MAX * SMV_DIRECTORY_GROUPS * SMV_GROUP_CHUNKS *
 			     SMV_CHUNK_BLOCKS_MAX ||
 	    !pairs || pairs > SMV_DIRECTORY_MAX || ring < SMV_JOURNAL_BLOCKS_MIN ||
-	    ring > SMV_JOURNAL_BLOCKS_MAX ||
-	    directory <= SMV_SUPER_SLOT(1) || directory >= blocks ||
-	    journal < directory + 2 * pairs || journal >= blocks ||
+	    ring > SMV_JOURNAL_BLOCKS_MAX || directory <= SMV_SUPER_SLOT(1) ||
+	    directory >= blocks || journal < directory + 2 * pairs || journal >= blocks ||
 	    first_chunk > smv_port_div(blocks, chunk_blocks) ||
 	    first_chunk * chunk_blocks < journal + ring)
 		return -EUCLEAN;

@@ -167,17 +167,40 @@ UNIT_TEST(sealed_blocks_with_impossible_contents_are_refused)
 		begin();
 		commit(3);
 		switch (what) {
-		case 0: block->header.count = 0; break;
-		case 1: block->header.count = cpu_to_le32(SMV_JOURNAL_RECORD_BYTES + 4); break;
-		case 2: block->header.count = cpu_to_le32(le32_to_cpu(block->header.count) - 4); break;
-		case 3: block->header.count = cpu_to_le32(le32_to_cpu(block->header.count) + 2); break;
-		case 4: set_type(block, 0, 688); break;
-		case 5: set_type(block, 9, 688); break;
-		case 6: set_type(block, SMV_RECORD_PUT, 688); break;
-		case 7: set_type(block, SMV_RECORD_VOLUME, 0xffff); break;
-		case 8: block->first = cpu_to_le64(1); break;
-		case 9: block->blocks = cpu_to_le32(2); break;
-		default: on_disk(0)->blocks = cpu_to_le32(SMV_COMMIT_BLOCKS + 1); reseal(0); break;
+		case 0:
+			block->header.count = 0;
+			break;
+		case 1:
+			block->header.count = cpu_to_le32(SMV_JOURNAL_RECORD_BYTES + 4);
+			break;
+		case 2:
+			block->header.count = cpu_to_le32(le32_to_cpu(block->header.count) - 4);
+			break;
+		case 3:
+			block->header.count = cpu_to_le32(le32_to_cpu(block->header.count) + 2);
+			break;
+		case 4:
+			set_type(block, 0, 688);
+			break;
+		case 5:
+			set_type(block, 9, 688);
+			break;
+		case 6:
+			set_type(block, SMV_RECORD_PUT, 688);
+			break;
+		case 7:
+			set_type(block, SMV_RECORD_VOLUME, 0xffff);
+			break;
+		case 8:
+			block->first = cpu_to_le64(1);
+			break;
+		case 9:
+			block->blocks = cpu_to_le32(2);
+			break;
+		default:
+			on_disk(0)->blocks = cpu_to_le32(SMV_COMMIT_BLOCKS + 1);
+			reseal(0);
+			break;
 		}
 		reseal(1);
 		EXPECT_EQ(reopen(0, 0), -EUCLEAN);

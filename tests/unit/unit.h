@@ -35,15 +35,14 @@ static const char *unit_program;
 static uint64_t unit_seed = 1, unit_state;
 static jmp_buf unit_out;
 
-#define UNIT_TEST(test)                                                        \
-	static void test(void);                                                \
-	__attribute__((constructor)) static void register_##test(void)         \
-	{                                                                      \
-		static struct unit_test self = { #test, test, NULL };          \
-									       \
-		*unit_last = &self;                                            \
-		unit_last = &self.next;                                        \
-	}                                                                      \
+#define UNIT_TEST(test)                                                                            \
+	static void test(void);                                                                    \
+	__attribute__((constructor)) static void register_##test(void)                             \
+	{                                                                                          \
+		static struct unit_test self = { #test, test, NULL };                              \
+		*unit_last = &self;                                                                \
+		unit_last = &self.next;                                                            \
+	}                                                                                          \
 	static void test(void)
 
 /* ---- random numbers, from the seed and nothing else ---------------------- */
@@ -87,20 +86,18 @@ unit_fail(const char *file, int line, const char *format, ...)
 	longjmp(unit_out, 1);
 }
 
-#define EXPECT(x)                                                              \
-	do {                                                                   \
-		if (!(x))                                                      \
-			unit_fail(__FILE__, __LINE__, "%s", #x);               \
+#define EXPECT(x)                                                                                  \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			unit_fail(__FILE__, __LINE__, "%s", #x);                                   \
 	} while (0)
 
-#define EXPECT_OP(a, op, b)                                                    \
-	do {                                                                   \
-		long long unit_a = (long long)(a), unit_b = (long long)(b);    \
-									       \
-		if (!(unit_a op unit_b))                                       \
-			unit_fail(__FILE__, __LINE__,                          \
-				  "%s " #op " %s: %lld, %lld", #a, #b, unit_a, \
-				  unit_b);                                     \
+#define EXPECT_OP(a, op, b)                                                                        \
+	do {                                                                                       \
+		long long unit_a = (long long)(a), unit_b = (long long)(b);                        \
+		if (!(unit_a op unit_b))                                                           \
+			unit_fail(__FILE__, __LINE__, "%s " #op " %s: %lld, %lld", #a, #b, unit_a, \
+				  unit_b);                                                         \
 	} while (0)
 
 #define EXPECT_EQ(a, b) EXPECT_OP(a, ==, b)
@@ -108,11 +105,10 @@ unit_fail(const char *file, int line, const char *format, ...)
 #define EXPECT_LT(a, b) EXPECT_OP(a, <, b)
 #define EXPECT_LE(a, b) EXPECT_OP(a, <=, b)
 
-#define EXPECT_MEM(a, b, bytes)                                                \
-	do {                                                                   \
-		if (memcmp(a, b, bytes))                                       \
-			unit_fail(__FILE__, __LINE__, "%s and %s differ", #a,  \
-				  #b);                                         \
+#define EXPECT_MEM(a, b, bytes)                                                                    \
+	do {                                                                                       \
+		if (memcmp(a, b, bytes))                                                           \
+			unit_fail(__FILE__, __LINE__, "%s and %s differ", #a, #b);                 \
 	} while (0)
 
 /* True if this point is to be run in a child that an assertion must end. */
@@ -135,17 +131,15 @@ __attribute__((unused)) static bool unit_fork(bool *aborted)
 }
 
 /* The statement must fail an assertion; it is run in a child. */
-#define EXPECT_ASSERT(statement)                                               \
-	do {                                                                   \
-		bool unit_aborted = false;                                     \
-									       \
-		if (unit_fork(&unit_aborted)) {                                \
-			statement;                                             \
-			_exit(0);                                              \
-		}                                                              \
-		if (!unit_aborted)                                             \
-			unit_fail(__FILE__, __LINE__, "no assertion: %s",      \
-				  #statement);                                 \
+#define EXPECT_ASSERT(statement)                                                                   \
+	do {                                                                                       \
+		bool unit_aborted = false;                                                         \
+		if (unit_fork(&unit_aborted)) {                                                    \
+			statement;                                                                 \
+			_exit(0);                                                                  \
+		}                                                                                  \
+		if (!unit_aborted)                                                                 \
+			unit_fail(__FILE__, __LINE__, "no assertion: %s", #statement);             \
 	} while (0)
 
 /* ---- running -------------------------------------------------------------- */

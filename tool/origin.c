@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * An origin's device. It promises that it is the one that was registered: found
+ * by its identity, unique, and not smaller than recorded; otherwise refused
+ * with the way out.
+ */
+#include <stdlib.h>
+#include <time.h>
+#include "identity.h"
+#include "origin.h"
+#include "text.h"
+
+u64 smv_now(void)
+{
+	return (u64)time(NULL);
+}
+
+const char *smv_origin_explain(int error)
+{
+	switch (-error) {
+	case ENOENT:
+		return "its device is not there";
+	case ENOTUNIQ:
+		return "several devices match its identity";
+	case EFBIG:
+		return "its device is smaller than recorded";
+	default:
+		return "its device cannot be opened";
+	}
+}
+
+char *smv_origin_find(const struct smv_vol *origin, int *error)
+{
+	struct smv_device device;
+	char *path;
+
+	*error = smv_identity_find(origin->info.identity, &path);
+	if (*error)
+		return NULL;
+	*error = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!*error && device.bytes / SMV_SECTOR_BYTES < origin->info.sectors)
+		*error = -EFBIG;
+	if (*error) {
+		free(path);
+		path = NULL;
+	}
+	smv_device_close(&device);
+	return path;
+}
+
+int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
+		     struct smv_device *device)
+{
+	int rc;
+	char *path = smv_origin_find(origin, &rc);
+
+	(void)backend;
+	if (!path)
+		return smv_fail(origin->name, "%s (%s): attach it, or snapmv set %s device=DEV",
+				smv_origin_explain(rc), origin->info.identity, origin->name);
+	rc = smv_device_open(device, path, SMV_DEVICE_CLAIM);
+	if (rc == -EBUSY)
+		rc = smv_fail(origin->name,
+			      "its device %s is in use without the module: unmount it first",
+			      path);
+	else if (rc)
+		rc = smv_fail(origin->name, "its device %s cannot be opened (%s): check it", path,
+			      strerror(-rc));
+	free(path);
+	return rc;
+}

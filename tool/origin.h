@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* An origin's device: finding it by what `add' recorded, claiming it. */
+#ifndef SMV_ORIGIN_H
+#define SMV_ORIGIN_H
+
+#include "backend.h"
+#include "device.h"
+
+/* The path of the origin's device, to be freed; NULL: said why not, -1 in *missing if it is only missing. */
+char *smv_origin_find(const struct smv_vol *origin, int *error);
+/* What smv_origin_find()'s error means and what to do about it. */
+const char *smv_origin_explain(int error);
+
+/* Opens it, claimed, to be read and written; checks its size. 0, or 1: said why not. */
+int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
+		     struct smv_device *device);
+
+/* Now, in Unix time. */
+u64 smv_now(void);
+
+#endif

@@ -215,7 +215,7 @@ struct smv_add {
 	u64 now_s;
 };
 int smv_add(struct smv_store *store, const struct smv_add *add, u64 *lsn);
-/* -ENOTEMPTY: it has snapshots (or ghosts still being cleaned: -EINPROGRESS); -ETXTBSY: open. */
+/* -ENOTEMPTY: it has snapshots; -EINPROGRESS: a rollback runs; -ETXTBSY: open. */
 int smv_remove(struct smv_store *store, struct smv_volume *origin, u64 *lsn);
 
 struct smv_snapshot_part {
@@ -297,10 +297,12 @@ struct smv_job {
 	struct smv_where from; /* SMV_PLACE_ZERO: zeroes */
 	struct smv_store_chunk to; /* held for this job */
 	struct smv_key key; /* of the exception to be made */
+	u64 dropped; /* smv_drop() has seen to this epoch; 0 in a fresh job */
 };
 
 /*
- * Prepares a write to one chunk of an origin. todo is GO, COPY (of what is in
+ * Prepares a write to one chunk of an origin. The host zeroes the job before
+ * the first call for a write and then keeps it. todo is GO, COPY (of what is in
  * place: preserve it) or MOVE (the chunk is pending in a rollback; COPY may come
  * first). After GO: wait for fall-through reads of the chunk, then issue.
  * -ENOSPC: full: hold the write, or smv_drop(); -EBUSY: stage, commit or
@@ -339,12 +341,12 @@ void smv_job_cancel(struct smv_store *store, struct smv_job *job);
 int smv_job_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss);
 
 /*
- * The store is full and the policy is drop: marks every snapshot that would
- * need this chunk invalid. In steps: *cursor begins as 0; 1: call again; 0: all
- * are marked: wait for *lsn to be durable, then ask smv_origin_write() again.
+ * smv_origin_write() has just said -ENOSPC for this job and the policy is drop:
+ * marks every snapshot that would need the chunk invalid. In steps: *cursor and
+ * *lsn begin as 0; 1: call again; 0: all are marked: wait for *lsn to be durable,
+ * then call smv_origin_write() again with the same job: it goes without the copy.
  */
-int smv_drop(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 *cursor, u64 *lsn,
-	     u64 *miss);
+int smv_drop(struct smv_store *store, struct smv_job *job, u64 *cursor, u64 *lsn, u64 *miss);
 
 /* May a discard of this whole chunk be passed down to the origin? */
 int smv_origin_discard(struct smv_store *store, struct smv_volume *origin, u64 chunk, bool *pass,

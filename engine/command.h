@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The commands of store.h: what they share with opening a store. */
+#ifndef SMV_COMMAND_H
+#define SMV_COMMAND_H
+
+#include "clean.h"
+
+/* Recomputes what is kept back for metadata; after whatever adds volumes or nodes. */
+void smv_command_set_reserve(struct smv_store *store);
+
+#endif

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Each kind of record has one function that makes it (journal first, then
+ * apply) and one that replays it (apply alone), so run time and recovery cannot
+ * differ. Records state what is, not what to do: a put names what it replaced,
+ * so that replay knows which chunks it took and gave without reading the tree
+ * (I-REPLAY).
+ *
+ * Crash: a record is there whole or not at all, and with all the others of its
+ * call, since a commit takes whatever whole calls have appended (I-ATOMIC).
+ *
+ * Weak side: a volume's record holds all of it, 692 bytes, even when only its
+ * epoch has changed.
+ */
+#include "record.h"
+
+#define ENTRY_BYTES ((u32)sizeof(struct smv_disk_record_rekey))
+#define VOLUME_BYTES ((u32)sizeof(struct smv_disk_volume))
+
+int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
+{
+	int error;
+
+	if (store->failed)
+		return -EIO;
+	if (store->read_only)
+		return -EROFS;
+	error = smv_journal_reserve(&store->journal, entries + volumes,
+				    volumes ? VOLUME_BYTES : ENTRY_BYTES);
+	if (error)
+		return error;
+	if (smv_alloc_freed_room(&store->alloc) < entries ||
+	    smv_map_active(&store->exceptions)->count + 2 * entries > store->overlay_limit ||
+	    (volumes && smv_map_active(&store->volumes)->count + volumes > SMV_VOLUME_CHANGES))
+		return -EBUSY;
+	error = smv_map_reserve(&store->exceptions, 2 * entries);
+	return error ? error : smv_map_reserve(&store->volumes, volumes);
+}
+
+static void damaged(struct smv_store *store, const char *what)
+{
+	smv_volume_fail_store(store, what);
+}
+
+/* ---- exceptions ---------------------------------------------------------- */
+
+static void encode_key(const struct smv_key *key, struct smv_disk_key *disk)
+{
+	disk->volume = cpu_to_le64(key->volume);
+	disk->chunk = cpu_to_le64(key->chunk);
+	disk->epoch = cpu_to_le64(key->epoch);
+}
+
+static void decode_key(const struct smv_disk_key *disk, struct smv_key *key)
+{
+	key->volume = le64_to_cpu(disk->volume);
+	key->chunk = le64_to_cpu(disk->chunk);
+	key->epoch = le64_to_cpu(disk->epoch);
+}
+
+static void put_exception(struct smv_store *store, const struct smv_key *key,
+			  const struct smv_value *value)
+{
+	struct smv_disk_value disk = {
+		.where = cpu_to_le64(value->where),
+		.check = cpu_to_le64(value->check),
+	};
+
+	smv_map_put(&store->exceptions, key, &disk);
+}
+
+static int take_out(int error, const struct smv_disk_value *disk, struct smv_value *value)
+{
+	if (!error && value) {
+		value->where = le64_to_cpu(disk->where);
+		value->check = le64_to_cpu(disk->check);
+	}
+	return error;
+}
+
+int smv_record_ge(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
+		  struct smv_key *found, struct smv_value *value, u64 *miss)
+{
+	struct smv_disk_value disk;
+
+	return take_out(smv_map_ge(&store->exceptions, key, limit, found, &disk, miss), &disk,
+			value);
+}
+
+int smv_record_le(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
+		  struct smv_key *found, struct smv_value *value, u64 *miss)
+{
+	struct smv_disk_value disk;
+
+	return take_out(smv_map_le(&store->exceptions, key, limit, found, &disk, miss), &disk,
+			value);
+}
+
+int smv_record_get(struct smv_store *store, const struct smv_key *key, struct smv_value *value,
+		   u64 *miss)
+{
+	struct smv_disk_value disk;
+
+	return take_out(smv_map_get(&store->exceptions, key, &disk, miss), &disk, value);
+}
+
+static void count(struct smv_store *store, struct smv_volume *volume, u64 by)
+{
+	volume->exceptions += by;
+	volume->count_dirty = true;
+	store->exception_count += by;
+}
+
+static int take_and_give(struct smv_store *store, u64 take, u64 give, u64 lsn)
+{
+	struct smv_store_chunk chunk;
+	int error = 0;
+
+	if (take == give)
+		return 0;
+	if (smv_where_is_chunk(take)) {
+		chunk.no = smv_where_low(take);
+		error = smv_alloc_own(&store->alloc, chunk);
+	}
+	if (!error && smv_where_is_chunk(give)) {
+		chunk.no = smv_where_low(give);
+		error = smv_alloc_disown(&store->alloc, chunk, lsn);
+	}
+	return error;
+}
+
+static int apply_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		     const struct smv_value *value, u64 was)
+{
+	int error = take_and_give(store, value->where, was, store->journal.lsn);
+
+	if (error)
+		return error;
+	put_exception(store, key, value);
+	if (smv_where_kind(was) == SMV_WHERE_NONE)
+		count(store, volume, 1);
+	return 0;
+}
+
+static int apply_delete(struct smv_store *store, struct smv_volume *volume,
+			const struct smv_key *key, u64 was)
+{
+	int error = take_and_give(store, smv_where(SMV_WHERE_NONE, 0), was, store->journal.lsn);
+
+	if (error || !volume->exceptions)
+		return error ? error : -EUCLEAN;
+	smv_map_remove(&store->exceptions, key);
+	count(store, volume, -1);
+	return 0;
+}
+
+static int apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
+		       const struct smv_key *from, struct smv_volume *to_volume,
+		       const struct smv_key *to, const struct smv_value *value)
+{
+	if (!from_volume->exceptions)
+		return -EUCLEAN;
+	smv_map_remove(&store->exceptions, from);
+	put_exception(store, to, value);
+	count(store, from_volume, -1);
+	count(store, to_volume, 1);
+	return 0;
+}
+
+u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		   u64 where, u64 was)
+{
+	struct smv_disk_record_put disk = { .was = cpu_to_le64(was) };
+	struct smv_value value = { .where = where };
+	u64 lsn;
+
+	encode_key(key, &disk.key);
+	disk.value.where = cpu_to_le64(where);
+	lsn = smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
+	if (apply_put(store, volume, key, &value, was))
+		damaged(store, "a chunk was allocated twice or given up twice");
+	return lsn;
+}
+
+u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume,
+		      const struct smv_key *key, u64 was)
+{
+	struct smv_disk_record_delete disk = { .was = cpu_to_le64(was) };
+	u64 lsn;
+
+	encode_key(key, &disk.key);
+	lsn = smv_journal_append(&store->journal, SMV_RECORD_DELETE, &disk, sizeof(disk));
+	if (apply_delete(store, volume, key, was))
+		damaged(store, "a chunk was given up that nobody owned");
+	return lsn;
+}
+
+u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
+		     const struct smv_key *from, struct smv_volume *to_volume,
+		     const struct smv_key *to, u64 where)
+{
+	struct smv_value value = { .where = where };
+	struct smv_disk_record_rekey disk = { .value.where = cpu_to_le64(where) };
+	u64 lsn;
+
+	encode_key(from, &disk.from);
+	encode_key(to, &disk.to);
+	lsn = smv_journal_append(&store->journal, SMV_RECORD_REKEY, &disk, sizeof(disk));
+	if (apply_rekey(store, from_volume, from, to_volume, to, &value))
+		damaged(store, "a volume's count of exceptions is wrong");
+	return lsn;
+}
+
+/* ---- volumes --------------------------------------------------------------- */
+
+static struct smv_key volume_key(u64 number)
+{
+	return (struct smv_key){ .volume = number };
+}
+
+static void put_volume(struct smv_store *store, struct smv_volume *volume,
+		       struct smv_disk_volume *disk)
+{
+	struct smv_key key = volume_key(volume->number);
+
+	smv_volume_encode(volume, disk);
+	smv_map_put(&store->volumes, &key, disk);
+	volume->count_dirty = false;
+}
+
+u64 smv_record_volume(struct smv_store *store, struct smv_volume *volume)
+{
+	struct smv_disk_volume disk;
+
+	put_volume(store, volume, &disk);
+	return smv_journal_append(&store->journal, SMV_RECORD_VOLUME, &disk, sizeof(disk));
+}
+
+u64 smv_record_gone(struct smv_store *store, struct smv_volume *volume)
+{
+	struct smv_key key = volume_key(volume->number);
+	__le64 number = cpu_to_le64(volume->number);
+
+	smv_map_remove(&store->volumes, &key);
+	smv_volume_remove(store, volume);
+	return smv_journal_append(&store->journal, SMV_RECORD_GONE, &number, sizeof(number));
+}
+
+u64 smv_record_flags(struct smv_store *store, struct smv_volume *volume, u32 flags)
+{
+	struct smv_disk_record_flags record = {
+		.volume = cpu_to_le64(volume->number),
+		.flags = cpu_to_le32(flags),
+	};
+	struct smv_disk_volume disk;
+
+	smv_volume_set_flags(store, volume, flags);
+	put_volume(store, volume, &disk);
+	return smv_journal_append(&store->journal, SMV_RECORD_FLAGS, &record, sizeof(record));
+}
+
+u64 smv_record_want_pass(struct smv_store *store, struct smv_volume *volume)
+{
+	volume->pass = ++store->pass_last;
+	return smv_record_flags(store, volume, volume->flags | SMV_VOLUME_PASS);
+}
+
+u64 smv_record_done(struct smv_store *store, struct smv_volume *origin, u64 chunk)
+{
+	struct smv_disk_record_done record = {
+		.origin = cpu_to_le64(origin->number),
+		.chunk = cpu_to_le64(chunk),
+	};
+	struct smv_disk_volume disk;
+
+	origin->roll_done = chunk;
+	put_volume(store, origin, &disk);
+	return smv_journal_append(&store->journal, SMV_RECORD_DONE, &record, sizeof(record));
+}
+
+int smv_record_counts(struct smv_store *store)
+{
+	struct smv_disk_volume disk;
+	struct smv_volume *volume;
+	u32 dirty = 0;
+	int error;
+
+	for (volume = store->first; volume; volume = volume->list_next)
+		dirty += volume->count_dirty;
+	error = smv_map_reserve(&store->volumes, dirty);
+	if (error)
+		return error;
+	for (volume = store->first; volume; volume = volume->list_next)
+		if (volume->count_dirty)
+			put_volume(store, volume, &disk);
+	return 0;
+}
+
+/* ---- settings ----------------------------------------------------------------- */
+
+void smv_record_encode_settings(const struct smv_settings *settings,
+				struct smv_disk_settings *disk)
+{
+	memset(disk, 0, sizeof(*disk));
+	disk->policy = cpu_to_le32(settings->policy);
+	disk->hold_timeout_s = cpu_to_le32(settings->hold_timeout_s);
+	disk->low_water_permille = cpu_to_le32(settings->low_water_permille);
+	disk->throttle_mib_s = cpu_to_le32(settings->throttle_mib_s);
+	memcpy(disk->label, settings->label, sizeof(disk->label));
+}
+
+void smv_record_decode_settings(const struct smv_disk_settings *disk,
+				struct smv_settings *settings)
+{
+	settings->policy = le32_to_cpu(disk->policy);
+	settings->hold_timeout_s = le32_to_cpu(disk->hold_timeout_s);
+	settings->low_water_permille = le32_to_cpu(disk->low_water_permille);
+	settings->throttle_mib_s = le32_to_cpu(disk->throttle_mib_s);
+	memcpy(settings->label, disk->label, sizeof(settings->label));
+	settings->label[SMV_LABEL_BYTES - 1] = 0;
+}
+
+u64 smv_record_settings(struct smv_store *store, const struct smv_settings *settings)
+{
+	struct smv_disk_settings disk;
+
+	store->settings = *settings;
+	smv_record_encode_settings(settings, &disk);
+	return smv_journal_append(&store->journal, SMV_RECORD_SETTINGS, &disk, sizeof(disk));
+}
+
+/* ---- replay ------------------------------------------------------------------- */
+
+static int ready(struct smv_store *store, u64 where, u64 *miss)
+{
+	struct smv_store_chunk chunk = { smv_where_low(where) };
+
+	return smv_where_is_chunk(where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
+}
+
+static int replay_put(struct smv_store *store, const void *payload, u64 *miss)
+{
+	struct smv_disk_record_put disk;
+	struct smv_volume *volume;
+	struct smv_value value;
+	struct smv_key key;
+	u64 was;
+	int error;
+
+	memcpy(&disk, payload, sizeof(disk));
+	decode_key(&disk.key, &key);
+	value.where = le64_to_cpu(disk.value.where);
+	value.check = le64_to_cpu(disk.value.check);
+	was = le64_to_cpu(disk.was);
+	volume = smv_volume_number(store, key.volume);
+	if (!volume)
+		return -EUCLEAN;
+	error = ready(store, value.where, miss);
+	if (!error)
+		error = ready(store, was, miss);
+	if (!error)
+		error = smv_map_reserve(&store->exceptions, 1);
+	return error ? error : apply_put(store, volume, &key, &value, was);
+}
+
+static int replay_delete(struct smv_store *store, const void *payload, u64 *miss)
+{
+	struct smv_disk_record_delete disk;
+	struct smv_volume *volume;
+	struct smv_key key;
+	u64 was;
+	int error;
+
+	memcpy(&disk, payload, sizeof(disk));
+	decode_key(&disk.key, &key);
+	was = le64_to_cpu(disk.was);
+	volume = smv_volume_number(store, key.volume);
+	if (!volume)
+		return -EUCLEAN;
+	error = ready(store, was, miss);
+	if (!error)
+		error = smv_map_reserve(&store->exceptions, 1);
+	return error ? error : apply_delete(store, volume, &key, was);
+}
+
+static int replay_rekey(struct smv_store *store, const void *payload)
+{
+	struct smv_disk_record_rekey disk;
+	struct smv_volume *from_volume, *to_volume;
+	struct smv_value value;
+	struct smv_key from, to;
+	int error;
+
+	memcpy(&disk, payload, sizeof(disk));
+	decode_key(&disk.from, &from);
+	decode_key(&disk.to, &to);
+	value.where = le64_to_cpu(disk.value.where);
+	value.check = le64_to_cpu(disk.value.check);
+	from_volume = smv_volume_number(store, from.volume);
+	to_volume = smv_volume_number(store, to.volume);
+	if (!from_volume || !to_volume)
+		return -EUCLEAN;
+	error = smv_map_reserve(&store->exceptions, 2);
+	return error ? error : apply_rekey(store, from_volume, &from, to_volume, &to, &value);
+}
+
+static int replay_new_volume(struct smv_store *store, const struct smv_disk_volume *disk)
+{
+	struct smv_volume *volume = smv_volume_new(store), *parent;
+	int error;
+
+	if (!volume)
+		return -ENOMEM;
+	error = smv_volume_decode(volume, disk);
+	parent = smv_volume_number(store, volume->parent_number);
+	if (!error && !parent != !volume->parent_number)
+		error = -EUCLEAN;
+	if (!error)
+		error = smv_volume_insert(store, volume);
+	if (error) {
+		smv_volume_free(store, volume);
+		return error;
+	}
+	smv_volume_link(volume, parent, volume->asof);
+	smv_volume_set_flags(store, volume, volume->flags);
+	if (volume->number >= store->next_volume)
+		store->next_volume = volume->number + 1;
+	return 0;
+}
+
+/* The count of exceptions is kept by the records of exceptions; both say the same. */
+static int replay_old_volume(struct smv_store *store, struct smv_volume *volume,
+			     const struct smv_disk_volume *disk)
+{
+	struct smv_volume *parent;
+	u64 exceptions = volume->exceptions;
+	u32 flags = le32_to_cpu(disk->flags);
+	int error;
+
+	smv_volume_set_name(store, volume, "");
+	smv_volume_set_flags(store, volume, flags);
+	error = smv_volume_decode(volume, disk);
+	parent = smv_volume_number(store, volume->parent_number);
+	if (error || !parent != !volume->parent_number || exceptions != volume->exceptions)
+		return -EUCLEAN;
+	if (parent) {
+		smv_volume_unlink(volume);
+		smv_volume_link(volume, parent, volume->asof);
+	}
+	smv_volume_set_name(store, volume, disk->name);
+	return 0;
+}
+
+static int replay_volume(struct smv_store *store, const void *payload)
+{
+	struct smv_disk_volume disk;
+	struct smv_volume *volume;
+	struct smv_key key;
+	int error = smv_map_reserve(&store->volumes, 1);
+
+	if (error)
+		return error;
+	memcpy(&disk, payload, sizeof(disk));
+	volume = smv_volume_number(store, le64_to_cpu(disk.number));
+	error = volume ? replay_old_volume(store, volume, &disk) : replay_new_volume(store, &disk);
+	if (error)
+		return error;
+	key = volume_key(le64_to_cpu(disk.number));
+	smv_map_put(&store->volumes, &key, &disk);
+	return 0;
+}
+
+static int replay_gone(struct smv_store *store, const void *payload)
+{
+	struct smv_volume *volume;
+	struct smv_key key;
+	__le64 number;
+	int error = smv_map_reserve(&store->volumes, 1);
+
+	if (error)
+		return error;
+	memcpy(&number, payload, sizeof(number));
+	volume = smv_volume_number(store, le64_to_cpu(number));
+	if (!volume || volume->children || volume->exceptions)
+		return -EUCLEAN;
+	key = volume_key(volume->number);
+	smv_map_remove(&store->volumes, &key);
+	smv_volume_remove(store, volume);
+	return 0;
+}
+
+static int replay_flags(struct smv_store *store, const void *payload)
+{
+	struct smv_disk_record_flags record;
+	struct smv_disk_volume disk;
+	struct smv_volume *volume;
+	int error = smv_map_reserve(&store->volumes, 1);
+
+	if (error)
+		return error;
+	memcpy(&record, payload, sizeof(record));
+	volume = smv_volume_number(store, le64_to_cpu(record.volume));
+	if (!volume || ((volume->flags ^ le32_to_cpu(record.flags)) & SMV_VOLUME_ORIGIN))
+		return -EUCLEAN;
+	smv_volume_set_flags(store, volume, le32_to_cpu(record.flags));
+	put_volume(store, volume, &disk);
+	return 0;
+}
+
+static int replay_done(struct smv_store *store, const void *payload)
+{
+	struct smv_disk_record_done record;
+	struct smv_disk_volume disk;
+	struct smv_volume *volume;
+	int error = smv_map_reserve(&store->volumes, 1);
+
+	if (error)
+		return error;
+	memcpy(&record, payload, sizeof(record));
+	volume = smv_volume_number(store, le64_to_cpu(record.origin));
+	if (!volume || !smv_volume_is_rolling(volume))
+		return -EUCLEAN;
+	volume->roll_done = le64_to_cpu(record.chunk);
+	put_volume(store, volume, &disk);
+	return 0;
+}
+
+static int replay_settings(struct smv_store *store, const void *payload)
+{
+	struct smv_disk_settings disk;
+
+	memcpy(&disk, payload, sizeof(disk));
+	smv_record_decode_settings(&disk, &store->settings);
+	return 0;
+}
+
+int smv_record_replay(struct smv_store *store, enum smv_record_type type, const void *payload,
+		      u32 bytes, u64 *miss)
+{
+	(void)bytes; /* the journal's scan has checked that it fits the type */
+	switch (type) {
+	case SMV_RECORD_PUT:
+		return replay_put(store, payload, miss);
+	case SMV_RECORD_DELETE:
+		return replay_delete(store, payload, miss);
+	case SMV_RECORD_REKEY:
+		return replay_rekey(store, payload);
+	case SMV_RECORD_VOLUME:
+		return replay_volume(store, payload);
+	case SMV_RECORD_GONE:
+		return replay_gone(store, payload);
+	case SMV_RECORD_FLAGS:
+		return replay_flags(store, payload);
+	case SMV_RECORD_DONE:
+		return replay_done(store, payload);
+	case SMV_RECORD_SETTINGS:
+		return replay_settings(store, payload);
+	}
+	return -EUCLEAN;
+}

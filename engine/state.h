@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The open store's state, shared by the engine's upper layers. Its host sees
+ * it only through store.h.
+ */
+#ifndef SMV_STATE_H
+#define SMV_STATE_H
+
+#include "alloc.h"
+#include "journal.h"
+#include "map.h"
+#include "ranges.h"
+#include "store.h"
+#include "super.h"
+#include "tree.h"
+
+/* A running rollback's memory. */
+struct smv_roll {
+	u64 place; /* no chunk below is pending */
+	u64 place_staging; /* what place was when the flush began */
+	u64 first_lost; /* pending for ever: its data is lost; ~0: none */
+	u64 moved_chunks;
+	u64 lost_chunks;
+	bool staging;
+	struct smv_ranges moved; /* in place, not known durable */
+	struct smv_ranges flushing; /* the origin's flush for these is under way */
+	struct smv_ranges marked; /* marks that the journal holds, above the watermark */
+};
+
+struct smv_volume {
+	u64 number;
+	u64 asof;
+	u64 epoch;
+	u64 taken_of;
+	u64 created_s;
+	u64 sectors;
+	u64 exceptions;
+	u64 roll_volume;
+	u64 roll_epoch;
+	u64 roll_done;
+	u64 roll_source;
+	u32 flags;
+	u32 opens;
+	char name[SMV_NAME_BYTES];
+	char memo[SMV_MEMO_BYTES];
+	char identity[SMV_IDENTITY_BYTES];
+	u8 fingerprint[64];
+
+	u64 parent_number; /* parent is NULL only until the table is linked */
+	struct smv_volume *parent;
+	struct smv_volume *origin;
+	struct smv_volume *child_first, *child_last; /* ascending by asof */
+	struct smv_volume *sibling_prev, *sibling_next;
+	struct smv_volume *list_prev, *list_next; /* ascending by number */
+	struct smv_volume *number_next; /* hash chains */
+	struct smv_volume *name_next;
+	u32 children;
+
+	/*
+	 * Readers: a snapshot that is visible, alive and valid counts, in itself
+	 * and in every volume above it, until the record that ends it is durable.
+	 */
+	u32 readers;
+	bool counted;
+	u64 ending_lsn; /* 0: none */
+	u64 dead_lsn; /* of the record that deleted it */
+	struct smv_volume *ending_next;
+
+	bool count_dirty; /* exceptions changed since it was last recorded */
+	u64 pass; /* ordinal of the request for the cleaner's pass */
+	u64 flush_lsn; /* of the last mark or end of a rollback */
+	struct smv_roll *roll; /* an origin in mid-rollback */
+};
+
+enum smv_clean_phase { SMV_CLEAN_CHOOSE, SMV_CLEAN_JUDGE, SMV_CLEAN_END, SMV_CLEAN_MERGE };
+
+struct smv_cleaning {
+	enum smv_clean_phase phase;
+	struct smv_volume *volume;
+	struct smv_key place; /* next entry to look at */
+	u64 pass; /* the request that is being served */
+	u64 *reader; /* epochs as of which the volume is read, ascending */
+	u32 readers;
+	u32 reader_room;
+};
+
+enum smv_checkpoint_phase {
+	SMV_CHECKPOINT_IDLE,
+	SMV_CHECKPOINT_EXCEPTIONS,
+	SMV_CHECKPOINT_VOLUMES,
+	SMV_CHECKPOINT_ALLOC,
+	SMV_CHECKPOINT_SUPER,
+};
+
+struct smv_checkpointing {
+	enum smv_checkpoint_phase phase;
+	struct smv_merge *merge;
+	u64 generation;
+	u64 cut;
+	u64 lsn; /* last record it covers */
+	u64 incarnation;
+	struct smv_tree exceptions;
+	struct smv_tree volumes;
+	struct smv_disk_super *super;
+	bool merging; /* smv_merge_begin() was called for this phase */
+	bool writing; /* the superblock is on its way */
+	u64 done_lsn; /* covered by the durable one */
+	u64 done, blocks; /* statistics */
+};
+
+struct smv_opening; /* store.c */
+
+/* Volumes changed between checkpoints, but for their counts of exceptions. */
+#define SMV_VOLUME_CHANGES 4096u
+
+#define SMV_NUMBER_BUCKETS 4096u
+#define SMV_NAME_BUCKETS 4096u
+
+struct smv_store {
+	struct smv_host host;
+	struct smv_geometry geometry;
+	u8 uuid[SMV_UUID_BYTES];
+	u8 host_id[SMV_UUID_BYTES];
+	u8 boot_id[SMV_UUID_BYTES];
+	struct smv_limits limits;
+	struct smv_settings settings;
+	u32 overlay_limit; /* exceptions changed between checkpoints */
+	u64 created_s;
+	u64 generation; /* of the durable checkpoint */
+
+	bool open;
+	bool replaying;
+	bool read_only;
+	bool failed;
+	bool settings_dirty;
+	char reason[160];
+
+	struct smv_blocks blocks;
+	struct smv_journal journal;
+	struct smv_alloc alloc;
+	struct smv_map exceptions; /* values: struct smv_value */
+	struct smv_map volumes; /* values: struct smv_disk_volume */
+
+	struct smv_volume **by_number;
+	struct smv_volume **by_name;
+	struct smv_volume *first, *last;
+	struct smv_volume *ending_first, *ending_last; /* ascending by ending_lsn */
+	u64 next_volume;
+	u64 exception_count;
+	u32 volume_count;
+	u32 origins, snapshots, ghosts;
+	u32 passes; /* volumes with SMV_VOLUME_PASS */
+	u64 pass_last;
+
+	struct smv_cleaning clean;
+	struct smv_checkpointing checkpoint;
+	struct smv_opening *opening;
+};
+
+static inline bool smv_volume_is(const struct smv_volume *volume, u32 flags)
+{
+	return volume->flags & flags;
+}
+
+static inline bool smv_volume_is_origin(const struct smv_volume *volume)
+{
+	return smv_volume_is(volume, SMV_VOLUME_ORIGIN);
+}
+
+static inline bool smv_volume_is_rolling(const struct smv_volume *origin)
+{
+	return origin->roll_volume != 0;
+}
+
+#endif

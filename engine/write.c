@@ -1,0 +1,411 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes. A write asks what its chunk needs; while that is a job, the host does
+ * the job's data I/O, publishes it, waits as told and asks again, until the
+ * answer is GO. So each answer rests on the state of that moment, and nothing
+ * is held over a wait but the job's own store chunk, which no record mentions.
+ *
+ *   origin:   [COPY labelled r -> MOVE]   while the chunk is pending
+ *             -> COPY labelled now        while a snapshot would read it in place
+ *             -> GO
+ *   snapshot: OVERWRITE                   its entry of this epoch has a chunk
+ *             NEW                         else
+ *
+ * I-COPY-FIRST: an exception is recorded after its copy has completed.
+ * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
+ * I-RECHECK: publishing decides anew whether the copy is still needed.
+ *
+ * Crash: before the record is durable, the store chunk is free and the origin
+ * untouched; after it, the exception serves the snapshots and the origin's
+ * chunk may be old, new or torn. MOVE: the chunk stays pending until its mark
+ * is durable (rollback.c), and moving it again does no harm.
+ */
+#include "write.h"
+
+#define NOWHERE smv_where(SMV_WHERE_NONE, 0)
+#define DROP_STEP 64u /* volumes looked at in one step */
+
+/*
+ * Chunks moved ahead of the mover are marked one by one. Writers leave room for
+ * the mover, whose marks merge into the watermark and give room back.
+ */
+#define WRITERS_RANGES (SMV_RANGES_MAX - 512u)
+
+static const struct smv_where in_place = { .place = SMV_PLACE_ORIGIN };
+
+int smv_write_place(u64 where, struct smv_where *place)
+{
+	place->chunk.no = 0;
+	switch (smv_where_kind(where)) {
+	case SMV_WHERE_NONE:
+		place->place = SMV_PLACE_ORIGIN;
+		return 0;
+	case SMV_WHERE_CHUNK:
+		place->place = SMV_PLACE_STORE;
+		place->chunk.no = smv_where_low(where);
+		return 0;
+	case SMV_WHERE_ZERO:
+		place->place = SMV_PLACE_ZERO;
+		return 0;
+	default:
+		return -EIO;
+	}
+}
+
+int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk,
+	     struct smv_where *where, u64 *miss)
+{
+	u64 found;
+	int error;
+
+	if (smv_volume_is(volume, SMV_VOLUME_INVALID) ||
+	    (store->failed && !smv_volume_is_origin(volume)))
+		return -EIO;
+	error = smv_resolve(store, volume, chunk, &found, miss);
+	if (!error)
+		error = smv_write_place(found, where);
+	if (!error && store->failed && where->place != SMV_PLACE_ORIGIN)
+		error = -EIO;
+	return error;
+}
+
+bool smv_origin_is_rolling(const struct smv_volume *origin)
+{
+	return smv_volume_is_rolling(origin);
+}
+
+bool smv_origin_has_readers(struct smv_store *store, struct smv_volume *origin)
+{
+	smv_volume_settle(store);
+	return origin->readers != 0;
+}
+
+/* ---- origins ----------------------------------------------------------- */
+
+int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 epoch,
+		       struct smv_job *job, u64 *miss)
+{
+	bool need;
+	int error = smv_resolve_need(store, origin, chunk, 0, epoch, &need, miss);
+
+	if (error)
+		return error;
+	job->todo = SMV_TODO_GO;
+	job->volume = origin;
+	job->chunk = chunk;
+	if (!need)
+		return 0;
+	job->key = (struct smv_key){ origin->number, chunk, epoch };
+	job->from = in_place;
+	error = smv_alloc_hold(&store->alloc, &job->to, miss);
+	if (error == -ENOSPC && job->dropped == epoch)
+		return 0;
+	if (!error)
+		job->todo = SMV_TODO_COPY;
+	return error;
+}
+
+int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
+		      struct smv_job *job, u64 *miss)
+{
+	struct smv_roll *roll = origin->roll;
+	struct smv_where from;
+	u64 where;
+	int error = smv_resolve_pending(store, origin, chunk, &where, miss);
+
+	job->todo = SMV_TODO_GO;
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	error = smv_write_place(where, &from);
+	if (error)
+		return error;
+	if (roll->moved.count + roll->flushing.count + roll->marked.count >=
+	    (chunk == roll->place ? SMV_RANGES_MAX : WRITERS_RANGES))
+		return -EBUSY;
+	error = smv_write_preserve(store, origin, chunk, origin->roll_epoch, job, miss);
+	if (error || job->todo == SMV_TODO_COPY)
+		return error;
+	job->todo = SMV_TODO_MOVE;
+	job->from = from;
+	job->key = (struct smv_key){ origin->roll_volume, chunk, 0 };
+	return 0;
+}
+
+int smv_origin_write(struct smv_store *store, struct smv_volume *origin, u64 chunk,
+		     struct smv_job *job, u64 *miss)
+{
+	int error;
+
+	if (store->failed)
+		return -EIO;
+	if (store->read_only)
+		return -EROFS;
+	if (smv_volume_is_rolling(origin)) {
+		error = smv_write_pending(store, origin, chunk, job, miss);
+		if (error || job->todo != SMV_TODO_GO)
+			return error;
+	}
+	return smv_write_preserve(store, origin, chunk, origin->epoch, job, miss);
+}
+
+int smv_write_failed(struct smv_store *store, struct smv_volume *origin, u64 chunk, bool *go,
+		     u64 *miss)
+{
+	u64 where;
+	int error = smv_resolve_pending(store, origin, chunk, &where, miss);
+
+	*go = error == -ENOENT;
+	return *go ? 0 : error;
+}
+
+int smv_origin_discard(struct smv_store *store, struct smv_volume *origin, u64 chunk, bool *pass,
+		       u64 *miss)
+{
+	bool need;
+	u64 where;
+	int error = smv_resolve_pending(store, origin, chunk, &where, miss);
+
+	*pass = false;
+	if (error != -ENOENT)
+		return error;
+	error = smv_resolve_need(store, origin, chunk, 0, origin->epoch, &need, miss);
+	*pass = !error && !need;
+	return error;
+}
+
+/*
+ * Marks the volume invalid if it reads the job's chunk in place. One that is
+ * dead or invalid already counts as such when that is durable: *lsn.
+ */
+static int drop_one(struct smv_store *store, struct smv_volume *volume, const struct smv_job *job,
+		    u64 *lsn, u64 *miss)
+{
+	u64 where;
+	int error;
+
+	if (volume->origin != job->volume ||
+	    smv_volume_is(volume, SMV_VOLUME_ORIGIN | SMV_VOLUME_HIDDEN))
+		return 0;
+	if (smv_volume_is(volume, SMV_VOLUME_DEAD | SMV_VOLUME_INVALID)) {
+		if (volume->ending_lsn > *lsn)
+			*lsn = volume->ending_lsn;
+		return 0;
+	}
+	error = smv_resolve(store, volume, job->chunk, &where, miss);
+	if (error || smv_where_kind(where) != SMV_WHERE_NONE)
+		return error;
+	error = smv_record_reserve(store, 0, 1);
+	if (error)
+		return error;
+	*lsn = smv_record_flags(store, volume, volume->flags | SMV_VOLUME_INVALID);
+	smv_volume_end(store, volume, *lsn);
+	return 0;
+}
+
+int smv_drop(struct smv_store *store, struct smv_job *job, u64 *cursor, u64 *lsn, u64 *miss)
+{
+	struct smv_volume *volume;
+	u32 step;
+	int error;
+
+	for (step = 0; step < DROP_STEP; step++) {
+		volume = smv_volume_after(store, *cursor);
+		if (!volume) {
+			job->dropped = job->key.epoch;
+			return 0;
+		}
+		error = drop_one(store, volume, job, lsn, miss);
+		if (error)
+			return error;
+		*cursor = volume->number;
+	}
+	return 1;
+}
+
+/* ---- snapshots ----------------------------------------------------------- */
+
+/* Value of exactly this key; SMV_WHERE_NONE if there is none. Its chunk's bitmap is in memory. */
+static int get_entry(struct smv_store *store, const struct smv_key *key, u64 *where, u64 *miss)
+{
+	struct smv_store_chunk chunk;
+	struct smv_value value;
+	int error = smv_record_get(store, key, &value, miss);
+
+	*where = NOWHERE;
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	*where = value.where;
+	chunk.no = smv_where_low(value.where);
+	return smv_where_is_chunk(value.where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
+}
+
+static int check_snapshot(const struct smv_store *store, const struct smv_volume *snapshot)
+{
+	if (store->failed || smv_volume_is(snapshot, SMV_VOLUME_INVALID))
+		return -EIO;
+	return store->read_only ? -EROFS : 0;
+}
+
+int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64 chunk, bool whole,
+		       struct smv_job *job, u64 *miss)
+{
+	u64 where;
+	int error = check_snapshot(store, snapshot);
+
+	if (error)
+		return error;
+	job->volume = snapshot;
+	job->chunk = chunk;
+	job->from = in_place;
+	job->key = (struct smv_key){ snapshot->number, chunk, snapshot->epoch };
+	error = get_entry(store, &job->key, &where, miss);
+	if (error)
+		return error;
+	if (smv_where_is_chunk(where)) {
+		job->todo = SMV_TODO_OVERWRITE;
+		job->to.no = smv_where_low(where);
+		return 0;
+	}
+	if (!whole) {
+		error = smv_resolve(store, snapshot, chunk, &where, miss);
+		if (!error)
+			error = smv_write_place(where, &job->from);
+		if (error)
+			return error;
+	}
+	job->todo = SMV_TODO_NEW;
+	return smv_alloc_hold(&store->alloc, &job->to, miss);
+}
+
+int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 chunk, u64 *lsn,
+		      u64 *miss)
+{
+	struct smv_key key = { snapshot->number, chunk, snapshot->epoch };
+	u64 was;
+	int error = check_snapshot(store, snapshot);
+
+	if (!error)
+		error = get_entry(store, &key, &was, miss);
+	if (error)
+		return error;
+	*lsn = 0;
+	if (smv_where_kind(was) == SMV_WHERE_ZERO)
+		return 0;
+	if (smv_where_kind(was) == SMV_WHERE_NONE && !smv_alloc_available(&store->alloc))
+		return -ENOSPC;
+	error = smv_record_reserve(store, 1, 0);
+	if (!error)
+		*lsn = smv_record_put(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was);
+	return error;
+}
+
+/* ---- the ends of jobs -------------------------------------------------------- */
+
+void smv_job_cancel(struct smv_store *store, struct smv_job *job)
+{
+	if (job->todo == SMV_TODO_COPY || job->todo == SMV_TODO_NEW)
+		smv_alloc_unhold(&store->alloc, job->to);
+	job->todo = SMV_TODO_GO;
+}
+
+static int cancelled(struct smv_store *store, struct smv_job *job, int error)
+{
+	smv_job_cancel(store, job);
+	return error;
+}
+
+/* Is the epoch that the job's exception is labelled with still the one to be served? */
+static bool is_stale(const struct smv_job *job)
+{
+	const struct smv_volume *volume = job->volume;
+
+	if (job->key.epoch == volume->epoch)
+		return false;
+	return !smv_volume_is_rolling(volume) || job->key.epoch != volume->roll_epoch;
+}
+
+static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
+{
+	u64 was;
+	int error = get_entry(store, &job->key, &was, miss);
+
+	if (error)
+		return error;
+	if (smv_where_is_chunk(was))
+		return cancelled(store, job, -ESTALE);
+	error = smv_record_reserve(store, 1, 0);
+	if (error)
+		return error;
+	*lsn = smv_record_put(store, job->volume, &job->key, where, was);
+	job->todo = SMV_TODO_GO;
+	return 0;
+}
+
+static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
+{
+	bool need;
+	int error;
+
+	if (is_stale(job))
+		return cancelled(store, job, -ESTALE);
+	error = smv_resolve_need(store, job->volume, job->chunk, 0, job->key.epoch, &need, miss);
+	if (error)
+		return error;
+	if (!need)
+		return cancelled(store, job, 0);
+	return publish(store, job, where, lsn, miss);
+}
+
+static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
+{
+	if (smv_volume_is(job->volume, SMV_VOLUME_INVALID | SMV_VOLUME_DEAD))
+		return cancelled(store, job, -EIO);
+	if (job->key.epoch != job->volume->epoch)
+		return cancelled(store, job, -ESTALE);
+	return publish(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
+}
+
+static int move_done(struct smv_job *job)
+{
+	struct smv_volume *origin = job->volume;
+	bool room;
+
+	job->todo = SMV_TODO_GO;
+	if (origin->roll_volume != job->key.volume)
+		return -ESTALE;
+	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
+	SMV_ASSERT(room);
+	origin->roll->moved_chunks++;
+	return 0;
+}
+
+int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
+{
+	*lsn = 0;
+	if (store->failed)
+		return cancelled(store, job, -EIO);
+	switch (job->todo) {
+	case SMV_TODO_COPY:
+		return copy_done(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
+	case SMV_TODO_NEW:
+		return new_done(store, job, lsn, miss);
+	case SMV_TODO_MOVE:
+		return move_done(job);
+	default:
+		return 0;
+	}
+}
+
+int smv_job_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
+{
+	struct smv_store_chunk held = job->to;
+	int error;
+
+	*lsn = 0;
+	if (store->failed)
+		return cancelled(store, job, -EIO);
+	error = copy_done(store, job, smv_where(SMV_WHERE_LOST, 0), lsn, miss);
+	if (!error && *lsn)
+		smv_alloc_unhold(&store->alloc, held);
+	return error;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What writes need first, and the jobs that provide it. store.h has the public half. */
+#ifndef SMV_WRITE_H
+#define SMV_WRITE_H
+
+#include "resolve.h"
+
+/* Turns an exception's where into a place. -EIO: the chunk is lost. */
+int smv_write_place(u64 where, struct smv_where *place);
+
+/*
+ * Prepares the copy of what is in place at the origin's chunk, labelled @epoch,
+ * if a snapshot needs it: todo COPY, else GO. -ENOSPC, -EAGAIN, -EUCLEAN.
+ */
+int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 epoch,
+		       struct smv_job *job, u64 *miss);
+
+/* The next job for a chunk that is pending: COPY, then MOVE; GO: it is not pending. */
+int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
+		      struct smv_job *job, u64 *miss);
+
+#endif

@@ -43,7 +43,8 @@
 enum merge_state { MERGE_START, MERGE_RUN, MERGE_TOP, MERGE_COLLAPSE, MERGE_DONE };
 
 struct merge_level {
-	u8 source[SMV_BLOCK_BYTES];
+	u8 source[SMV_BLOCK_BYTES]; /* both first, so that words in them are aligned */
+	u8 builder[BUILDER_BYTES];
 	u32 at; /* next entry of the source */
 	u32 count; /* entries of the source */
 	bool bounded; /* keys of the source are below upper */
@@ -52,7 +53,6 @@ struct merge_level {
 	u32 built; /* entries in the builder */
 	u32 capacity;
 	u32 bytes; /* of an entry */
-	u8 builder[BUILDER_BYTES];
 };
 
 struct smv_merge {

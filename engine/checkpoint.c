@@ -239,8 +239,8 @@ int smv_checkpoint_step(struct smv_store *store, bool clean, int error, struct s
 	if (ret == 1)
 		checkpoint->blocks += io->count;
 	if (ret < 0 && ret != -EAGAIN)
-		return failed(store, ret, ret == -EUCLEAN ?
-				      "a checkpoint found a damaged metadata block" :
-				      "a checkpoint found no room for metadata");
+		return failed(store, ret,
+			      ret == -EUCLEAN ? "a checkpoint found a damaged metadata block" :
+						"a checkpoint found no room for metadata");
 	return ret;
 }

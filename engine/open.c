@@ -88,8 +88,9 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 	*chosen = NULL;
 	for (u32 i = 0; i < 2; i++) {
 		if (verdict[i] == -EOPNOTSUPP)
-			return refuse(store, -EOPNOTSUPP,
-				      "the store has a format or features newer than this software");
+			return refuse(
+				store, -EOPNOTSUPP,
+				"the store has a format or features newer than this software");
 		if (!verdict[i] && (!*chosen || le64_to_cpu(super[i]->header.generation) >
 							le64_to_cpu((*chosen)->header.generation)))
 			*chosen = super[i];
@@ -169,7 +170,7 @@ static int set_up_layers(struct smv_store *store, const struct smv_disk_super *s
 
 	if (!error)
 		error = smv_blocks_init(&store->blocks, &store->host, store->limits.cache_blocks,
-				store->uuid);
+					store->uuid);
 	if (!error)
 		error = smv_alloc_init(&store->alloc, &store->host, &store->blocks, geometry,
 				       store->uuid, store->overlay_limit);
@@ -275,8 +276,8 @@ static int open_directory(struct smv_store *store, struct smv_opening *opening, 
 	for (; io->count < SMV_IO_BLOCKS && io->count < left; io->count++) {
 		u64 pair = opening->pair + io->count;
 
-		io->block[io->count] = smv_alloc_directory_block(&store->alloc, pair,
-								 is_current(store, pair));
+		io->block[io->count] =
+			smv_alloc_directory_block(&store->alloc, pair, is_current(store, pair));
 		io->buffer[io->count] = opening->scratch + io->count * SMV_BLOCK_BYTES;
 	}
 	opening->batch = io->count;

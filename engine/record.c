@@ -182,8 +182,8 @@ u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const str
 	return lsn;
 }
 
-u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume,
-		      const struct smv_key *key, u64 was)
+u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		      u64 was)
 {
 	struct smv_disk_record_delete disk = { .was = cpu_to_le64(was) };
 	u64 lsn;
@@ -298,8 +298,7 @@ int smv_record_counts(struct smv_store *store)
 
 /* ---- settings ----------------------------------------------------------------- */
 
-void smv_record_encode_settings(const struct smv_settings *settings,
-				struct smv_disk_settings *disk)
+void smv_record_encode_settings(const struct smv_settings *settings, struct smv_disk_settings *disk)
 {
 	memset(disk, 0, sizeof(*disk));
 	disk->policy = cpu_to_le32(settings->policy);
@@ -309,8 +308,7 @@ void smv_record_encode_settings(const struct smv_settings *settings,
 	memcpy(disk->label, settings->label, sizeof(disk->label));
 }
 
-void smv_record_decode_settings(const struct smv_disk_settings *disk,
-				struct smv_settings *settings)
+void smv_record_decode_settings(const struct smv_disk_settings *disk, struct smv_settings *settings)
 {
 	settings->policy = le32_to_cpu(disk->policy);
 	settings->hold_timeout_s = le32_to_cpu(disk->hold_timeout_s);

@@ -23,8 +23,8 @@ int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes);
  */
 u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
 		   u64 where, u64 was);
-u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume,
-		      const struct smv_key *key, u64 was);
+u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		      u64 was);
 u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
 		     const struct smv_key *from, struct smv_volume *to_volume,
 		     const struct smv_key *to, u64 where);

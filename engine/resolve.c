@@ -18,8 +18,8 @@
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 
 /* The redo entry that serves (volume, chunk) as of @epoch. */
-static int find_redo(struct smv_store *store, const struct smv_volume *volume, u64 chunk,
-		     u64 epoch, u64 *where, u64 *miss)
+static int find_redo(struct smv_store *store, const struct smv_volume *volume, u64 chunk, u64 epoch,
+		     u64 *where, u64 *miss)
 {
 	struct smv_key key = { volume->number, chunk, epoch };
 	struct smv_key limit = { volume->number, chunk, 0 }, found;
@@ -81,8 +81,8 @@ static bool is_moved(const struct smv_volume *origin, u64 chunk)
 	       smv_ranges_has(&roll->moved, chunk) || smv_ranges_has(&roll->flushing, chunk);
 }
 
-int smv_resolve_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
-			u64 *where, u64 *miss)
+int smv_resolve_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 *where,
+			u64 *miss)
 {
 	const struct smv_volume *held;
 
@@ -105,7 +105,8 @@ int smv_resolve(struct smv_store *store, struct smv_volume *volume, u64 chunk, u
 		error = walk(store, volume, epoch, chunk, ~0ULL, where, miss);
 		for (; below->parent; below = below->parent)
 			epoch = below->asof;
-		if (error == -ENOENT && smv_volume_is_rolling(origin) && epoch >= origin->roll_epoch)
+		if (error == -ENOENT && smv_volume_is_rolling(origin) &&
+		    epoch >= origin->roll_epoch)
 			error = smv_resolve_pending(store, origin, chunk, where, miss);
 	}
 	if (error == -ENOENT) {

@@ -78,7 +78,8 @@ int smv_rollback_load(struct smv_store *store, struct smv_volume *origin, u64 *m
 		error = smv_record_ge(store, &key, &limit, &found, &value, miss);
 		if (!error &&
 		    (smv_where_kind(value.where) != SMV_WHERE_MARK || !smv_where_low(value.where) ||
-		     !smv_ranges_add(marked, found.chunk, found.chunk + smv_where_low(value.where))))
+		     !smv_ranges_add(marked, found.chunk,
+				     found.chunk + smv_where_low(value.where))))
 			error = -EUCLEAN;
 	}
 	origin->roll->place = origin->roll_done;

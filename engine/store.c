@@ -194,8 +194,8 @@ static void count_chunks(const struct smv_store *store, struct smv_store_info *i
 	info->held_chunks = alloc->held_chunks;
 	info->available_chunks = smv_alloc_available(alloc);
 	info->reserved_chunks = info->free_chunks - info->available_chunks;
-	info->chunks = info->data_chunks + info->meta_chunks + info->free_chunks +
-		       info->held_chunks;
+	info->chunks =
+		info->data_chunks + info->meta_chunks + info->free_chunks + info->held_chunks;
 	info->low = info->available_chunks <= low_water_chunks(store);
 }
 

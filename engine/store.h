@@ -270,8 +270,8 @@ struct smv_where {
  * invalid, the chunk lost, or the store failed (an origin without a pending
  * chunk there is still SMV_PLACE_ORIGIN); -EUCLEAN.
  */
-int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk,
-	     struct smv_where *where, u64 *miss);
+int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk, struct smv_where *where,
+	     u64 *miss);
 
 /* True while an origin's reads need smv_read() (a rollback is running). */
 bool smv_origin_is_rolling(const struct smv_volume *origin);

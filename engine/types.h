@@ -13,10 +13,10 @@
 #define SMV_BLOCK_SECTORS 8u
 #define SMV_UUID_BYTES 16u
 
-#define SMV_ASSERT(x)                                                          \
-	do {                                                                   \
-		if (!(x))                                                      \
-			smv_port_assert_failed(#x, __FILE__, __LINE__);        \
+#define SMV_ASSERT(x)                                                                              \
+	do {                                                                                       \
+		if (!(x))                                                                          \
+			smv_port_assert_failed(#x, __FILE__, __LINE__);                            \
 	} while (0)
 
 /* A chunk of the store, counted from the start of the store device. */

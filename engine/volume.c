@@ -36,8 +36,8 @@ void smv_volume_fail_store(struct smv_store *store, const char *reason)
 
 int smv_volume_table_init(struct smv_store *store)
 {
-	store->by_number = smv_host_alloc(&store->host,
-					  SMV_NUMBER_BUCKETS * sizeof(*store->by_number));
+	store->by_number =
+		smv_host_alloc(&store->host, SMV_NUMBER_BUCKETS * sizeof(*store->by_number));
 	store->by_name = smv_host_alloc(&store->host, SMV_NAME_BUCKETS * sizeof(*store->by_name));
 	return store->by_number && store->by_name ? 0 : -ENOMEM;
 }

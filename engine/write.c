@@ -52,8 +52,8 @@ int smv_write_place(u64 where, struct smv_where *place)
 	}
 }
 
-int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk,
-	     struct smv_where *where, u64 *miss)
+int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk, struct smv_where *where,
+	     u64 *miss)
 {
 	u64 found;
 	int error;

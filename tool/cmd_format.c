@@ -120,14 +120,15 @@ static int parse_format(const struct smv_args *args, struct smv_format *format)
 	u64 bytes = DEFAULT_CHUNK_BYTES;
 
 	if (chunk && smv_text_size(chunk, &bytes))
-		return smv_usage("%s is not a size", chunk);
+		return smv_fail(args->arg[0], "%s is not a size: a number, and K or M", chunk);
 	if (bytes < SMV_BLOCK_BYTES || bytes > SMV_CHUNK_BLOCKS_MAX * SMV_BLOCK_BYTES ||
 	    (bytes & (bytes - 1)))
-		return smv_usage("a chunk of %s is not possible: a power of two from 4K to 1M",
-				 chunk);
+		return smv_fail(args->arg[0], "chunks of %s are not possible: use a power of two from "
+					      "4K to 1M", chunk);
 	format->chunk_blocks = (u32)(bytes / SMV_BLOCK_BYTES);
 	if (label && !smv_name_is_label(label))
-		return smv_usage("%s is not a legal label: 1 to 31 of A-Z a-z 0-9 _ . +", label);
+		return smv_fail(args->arg[0], "%s is no legal label: use 1 to 31 of A-Z a-z 0-9 "
+					      "_ . +, not beginning with .", label);
 	snprintf(format->settings.label, SMV_LABEL_BYTES, "%s", label ? label : "");
 	format->settings.policy = SMV_POLICY_DROP;
 	format->settings.hold_timeout_s = 60;

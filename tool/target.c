@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What an argument names. It promises that an ambiguous name is refused by
- * name, and that illegal names are wrong usage before any store is opened.
+ * name, and that illegal names are refused before any store is opened.
  *
  * `/...' and `./...' are devices or image files, `LABEL/' is a store, all else
  * `[LABEL/]ORIGIN[@SNAPSHOT]'. A volume without a label is looked for in -S's store
@@ -23,14 +23,14 @@ static int check_volume(const char *arg, const char *name)
 	size_t bytes = at ? (size_t)(at - name) : strlen(name);
 
 	if (bytes >= sizeof(origin))
-		return smv_usage("%s: an origin's name has at most %u characters", arg,
-				 SMV_ORIGIN_NAME_MAX);
+		return smv_fail(arg, "an origin's name has at most %u characters: choose another",
+				SMV_ORIGIN_NAME_MAX);
 	memcpy(origin, name, bytes);
 	origin[bytes] = 0;
 	if (!smv_name_is_origin(origin))
-		return smv_usage("%s: %s is not a legal origin's name", arg, origin);
+		return smv_fail(arg, "%s is no legal origin's name: see snapmv(8), NAMES", origin);
 	if (at && !smv_name_is_snapshot(at + 1))
-		return smv_usage("%s: %s is not a legal snapshot's name", arg, at + 1);
+		return smv_fail(arg, "%s is no legal snapshot's name: see snapmv(8), NAMES", at + 1);
 	return 0;
 }
 
@@ -47,8 +47,8 @@ int smv_target_parse(const char *arg, struct smv_target *target)
 	if (slash) {
 		target->store = smv_text_printf("%.*s", (int)(slash - arg), arg);
 		if (!smv_name_is_label(target->store))
-			return smv_usage("%s: %s is not a legal store's label", arg,
-					 target->store);
+			return smv_fail(arg, "%s is no legal label of a store: see snapmv(8), NAMES",
+					target->store);
 		target->is_store = !slash[1];
 	}
 	if (target->is_store)
@@ -289,7 +289,7 @@ int smv_target_open_store(const struct smv_args *args, const char *name, bool wr
 	if (*name == '/' || *name == '.' || strchr(name, '/'))
 		return open_target(args, name, write, backend);
 	if (!smv_name_is_label(name))
-		return smv_usage("%s is not a legal store's label", name);
+		return smv_fail(name, "is no legal label of a store: see snapmv(8), NAMES");
 	return open_label(name, name, write, backend);
 }
 

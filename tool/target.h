@@ -13,7 +13,7 @@ struct smv_target {
 	bool is_store; /* said to be a store: PATH or LABEL/ */
 };
 
-/* 0, or 2: said what is wrong with the name. */
+/* 0, or 1: said what is wrong with the name. */
 int smv_target_parse(const char *arg, struct smv_target *target);
 void smv_target_free(struct smv_target *target);
 
@@ -33,7 +33,7 @@ int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_back
 
 /*
  * Opens the store that the arguments (and -S) speak of; all must be of one.
- * 0, or 1 or 2: said why not; *backend is to be closed in any case.
+ * 0, or 1: said why not; *backend is to be closed in any case.
  */
 int smv_target_open(const struct smv_args *args, char *const *names, u32 count, bool write,
 		    struct smv_backend **backend);

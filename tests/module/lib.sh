@@ -417,6 +417,59 @@ lib_exit()	# STATUS
 	exit 1
 }
 
+# ---- what the kernel says of a store ----
+
+# field DM-NAME FIELD: of the status line, by the name that docs/operating.md
+# gives it: `field s0 data', `field s0-data@a exceptions'.
+field()
+{
+	dmsetup status "$1" | awk -v want="$2" '
+	BEGIN {
+		names["snap-mv-store"] = "state label uuid chunk_sectors chunks data" \
+			" meta free reserved available held exceptions origins" \
+			" snapshots ghosts cleaning rolling policy hold_timeout" \
+			" low_water throttle low full waiting generation" \
+			" journal_blocks journal_used commits commit_blocks" \
+			" record_bytes checkpoints checkpoint_blocks cache_hits" \
+			" cache_misses copies moves snapshot_copies gated passed" \
+			" dropped lost events reason"
+		names["snap-mv-origin"] = "state number sectors chunks exceptions" \
+			" rolling done place moved lost gated"
+		names["snap-mv"] = "state number sectors exceptions taken_of parent epoch"
+	}
+	{
+		n = split(names[$3], name, " ")
+		for (i = 1; i <= n; i++)
+			if (name[i] == want)
+				found = $(i + 3)
+	}
+	END {
+		print found
+		exit found == ""
+	}'
+}
+
+# is DM-NAME FIELD VALUE: for wait_for
+is()
+{
+	[ "$(field "$1" "$2")" = "$3" ]
+}
+
+settle()	# LABEL [SECONDS]: waits until the cleaner has nothing to do
+{
+	wait_for "${2:-60}" is "$1" cleaning 0
+}
+
+# snapshot_is LABEL VOLUME MAP: a snapshot, active or not, holds exactly what
+# the map of stamp says; it is left as it was found.
+snapshot_is()
+{
+	si_was=$(dmsetup info -c --noheadings -o name "$1-$2" 2>/dev/null) || si_was=
+	quiet snapmv activate "$1/$2"
+	must stamp check "/dev/mapper/$1-$2" --map "$3"
+	[ -n "$si_was" ] || quiet snapmv deactivate "$1/$2"
+}
+
 # ---- filesystems ----
 
 # mnt DEV DIR [OPTIONS]: mounts at /mnt/DIR

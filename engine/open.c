@@ -267,9 +267,11 @@ static int open_directory(struct smv_store *store, struct smv_opening *opening, 
 		return error;
 	left = smv_alloc_directory_pairs(&store->alloc) - opening->pair;
 	if (!left) {
-		smv_alloc_load_counts(&store->alloc, le64_to_cpu(super->data_chunks),
-				      le64_to_cpu(super->meta_chunks));
-		return 0;
+		error = smv_alloc_load_counts(&store->alloc, le64_to_cpu(super->data_chunks),
+					      le64_to_cpu(super->meta_chunks));
+		if (error == -EUCLEAN)
+			refuse(store, error, "the directory and the superblock count differently");
+		return error;
 	}
 	memset(io, 0, sizeof(*io));
 	io->op = SMV_IO_READ;

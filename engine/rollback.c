@@ -21,8 +21,8 @@
  * label r by then, if anybody needs it.
  *
  * Weak side: a chunk whose data the source has lost stays pending, reads as an
- * error, and keeps the rollback from ending. Marks below the watermark stay in
- * the map until R is cleaned.
+ * error, and keeps the rollback from ending until a write has covered it. Marks
+ * below the watermark stay in the map until R is cleaned.
  */
 #include "rollback.h"
 

@@ -298,6 +298,7 @@ struct smv_job {
 	struct smv_store_chunk to; /* held for this job */
 	struct smv_key key; /* of the exception to be made */
 	u64 dropped; /* smv_drop() has seen to this epoch; 0 in a fresh job */
+	bool whole; /* set by the host: the write covers the chunk, so a lost one may be moved as zeroes */
 };
 
 /*

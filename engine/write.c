@@ -117,6 +117,10 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	if (error)
 		return error == -ENOENT ? 0 : error;
 	error = smv_write_place(where, &from);
+	if (error && job->whole) {
+		from = (struct smv_where){ .place = SMV_PLACE_ZERO };
+		error = 0;
+	}
 	if (error)
 		return error;
 	if (roll->moved.count + roll->flushing.count + roll->marked.count >=
@@ -365,6 +369,16 @@ static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 
 	return publish(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
 }
 
+/* A lost chunk may have been overwritten: the mover looks again from the first one on. */
+static void look_again(struct smv_roll *roll, u64 chunk)
+{
+	if (chunk < roll->first_lost)
+		return;
+	roll->place = roll->first_lost;
+	roll->first_lost = ~0ULL;
+	roll->lost_chunks = 0;
+}
+
 static int move_done(struct smv_job *job)
 {
 	struct smv_volume *origin = job->volume;
@@ -375,6 +389,8 @@ static int move_done(struct smv_job *job)
 		return -ESTALE;
 	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
 	SMV_ASSERT(room);
+	if (job->whole)
+		look_again(origin->roll, job->chunk);
 	origin->roll->moved_chunks++;
 	return 0;
 }

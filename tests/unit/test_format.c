@@ -21,7 +21,8 @@ struct field {
 
 #define FIELD(s, f)                                                                                \
 	{                                                                                          \
-#s, #f, offsetof(struct s, f), sizeof(((struct s *)0)->f), false                   \
+		.structure = #s, .name = #f, .offset = offsetof(struct s, f),                      \
+		.bytes = sizeof(((struct s *)0)->f)                                                \
 	}
 
 static struct field field[] = {
@@ -159,7 +160,7 @@ static struct {
 
 #define NUMBER(x)                                                                                  \
 	{                                                                                          \
-#x, x, false                                                                       \
+		.name = #x, .value = x                                                             \
 	}
 
 static struct {

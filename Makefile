@@ -93,10 +93,10 @@ $(BUILD)/snapmv: $(tool:%.c=$(BUILD)/obj/%.o) $(BUILD)/obj/libsmv.a
 # The same with sanitizers, for the tests.
 
 $(BUILD)/san/%.o: %.c Makefile
-	$(call compile,$(SAN) $(INC) -Itests/rig -Itests/sim/lib)
+	$(call compile,$(SAN) $(INC) -Itests/rig -Itests/sim/lib -Itool)
 
 $(BUILD)/san/libsmv.a: $(patsubst %.c,$(BUILD)/san/%.o,$(engine) $(inspect) \
-		$(rig))
+		$(rig) $(filter-out tool/main.c,$(tool)))
 	$(archive)
 
 $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/libsmv.a

@@ -34,6 +34,7 @@ class Guest:
         self.initrd = f'{folder}/initrd'
         self.lines = queue.Queue()
         self.offset = 0
+        self.poisoned = False       # something is left that cannot be removed
         self._make_initrd(files, fio, module)
         append = APPEND if debug else APPEND.replace('slub_debug=FZPU', '')
         open(self.console, 'w').close()

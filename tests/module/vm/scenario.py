@@ -23,6 +23,7 @@ class Scenario:
     # disks: a=64M b=64M     powercut: the disks that the host keeps
     # cuts: none any torn    powercut: what may be lost; default: all ways
     # rig: pretend           powercut: disks that lie about FLUSH and FUA
+    # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
 
@@ -46,6 +47,7 @@ class Scenario:
         self.host = head.get('host', [''])[0]
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
+        self.fails = head.get('fails', [None])[0]
         self.cuts = ' '.join(head.get('cuts', [])).split()
         self.rig = ' '.join(head.get('rig', [])).split()
         self.expected = [re.compile(c) for c in head.get('console', [])]
@@ -59,18 +61,18 @@ def megabytes(text):
 
 def find(names):
     """The scenarios named, by name or path; all of them if none is named."""
-    folder = f'{HERE}/scenarios'
+    folders = [f'{HERE}/scenarios', f'{HERE}/canaries']
     if not names:
-        if not os.path.isdir(folder):
-            return []
-        return [Scenario(f'{folder}/{f}') for f in sorted(os.listdir(folder))
+        return [Scenario(f'{folder}/{f}') for folder in folders
+                if os.path.isdir(folder) for f in sorted(os.listdir(folder))
                 if f.endswith('.sh')]
     found = []
     for name in names:
-        path = name if name.endswith('.sh') else f'{folder}/{name}.sh'
-        if not os.path.exists(path):
+        paths = [name] if name.endswith('.sh') else [f'{f}/{name}.sh' for f in folders]
+        paths = [p for p in paths if os.path.exists(p)]
+        if not paths:
             raise SystemExit(f'run: there is no scenario {name}')
-        found.append(Scenario(path))
+        found.append(Scenario(paths[0]))
     return found
 
 

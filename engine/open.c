@@ -118,6 +118,9 @@ static int check_use(struct smv_store *store, const struct smv_opening *opening,
 
 	if (wish->blocks < le64_to_cpu(super->blocks))
 		return refuse(store, -ENOSPC, "the device is smaller than the store on it");
+	if (!wish->read_only && le64_to_cpu(super->ro_compat) & ~SMV_RO_COMPAT_KNOWN)
+		return refuse(store, -EOPNOTSUPP,
+			      "the store has features with which this software can only read it");
 	if (wish->read_only || wish->force || !(le32_to_cpu(super->state) & SMV_SUPER_IN_USE))
 		return 0;
 	if (is_zero(super->host_id, SMV_UUID_BYTES) || is_zero(wish->host_id, SMV_UUID_BYTES) ||

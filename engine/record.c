@@ -528,6 +528,8 @@ static int replay_settings(struct smv_store *store, const void *payload)
 	struct smv_disk_settings disk;
 
 	memcpy(&disk, payload, sizeof(disk));
+	if (smv_super_verify_settings(&disk))
+		return -EUCLEAN;
 	smv_record_decode_settings(&disk, &store->settings);
 	return 0;
 }

@@ -352,12 +352,17 @@ int smv_rename(struct smv_store *store, struct smv_volume *volume, const char *n
 	return 0;
 }
 
+bool smv_command_is_possible(const struct smv_settings *settings)
+{
+	return settings->policy <= SMV_POLICY_HOLD && settings->low_water_permille <= 1000 &&
+	       smv_name_is_label(settings->label);
+}
+
 int smv_set_settings(struct smv_store *store, const struct smv_settings *settings, u64 *lsn)
 {
 	int error;
 
-	if (settings->policy > SMV_POLICY_HOLD || settings->low_water_permille > 1000 ||
-	    !smv_name_is_label(settings->label))
+	if (!smv_command_is_possible(settings))
 		return -EINVAL;
 	error = smv_record_reserve(store, 1, 0);
 	if (!error)

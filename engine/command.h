@@ -8,4 +8,7 @@
 /* Recomputes what is kept back for metadata; after whatever adds volumes or nodes. */
 void smv_command_set_reserve(struct smv_store *store);
 
+/* Are these settings that a store may have? */
+bool smv_command_is_possible(const struct smv_settings *settings);
+
 #endif

@@ -71,13 +71,25 @@ static void format_directory(const struct smv_format *format, const struct smv_g
 	}
 }
 
-/* The second slot's block is cleared in the same request, so an older store's superblock is gone. */
+/* Neither an older store's superblock nor a half of this one is left, whatever comes between. */
+static void format_clear(void *buffer, struct smv_io *io)
+{
+	memset(buffer, 0, SMV_BLOCK_BYTES);
+	io->op = SMV_IO_WRITE;
+	io->fua = true;
+	io->count = 2;
+	io->block[0] = SMV_SUPER_SLOT(1);
+	io->block[1] = SMV_SUPER_SLOT(2);
+	io->buffer[0] = buffer;
+	io->buffer[1] = buffer;
+}
+
 static void format_super(const struct smv_format *format, const struct smv_geometry *geometry,
 			 void *buffer, struct smv_io *io)
 {
 	struct smv_disk_super *super = buffer;
 
-	memset(buffer, 0, 2 * SMV_BLOCK_BYTES);
+	memset(buffer, 0, SMV_BLOCK_BYTES);
 	memcpy(super->header.uuid, format->uuid, SMV_UUID_BYTES);
 	smv_super_put_geometry(super, geometry);
 	super->created_s = cpu_to_le64(format->now_s);
@@ -89,28 +101,29 @@ static void format_super(const struct smv_format *format, const struct smv_geome
 	io->op = SMV_IO_WRITE;
 	io->preflush = true;
 	io->fua = true;
-	io->count = 2;
+	io->count = 1;
 	io->block[0] = SMV_SUPER_SLOT(1);
 	io->buffer[0] = buffer;
-	io->block[1] = SMV_SUPER_SLOT(2);
-	io->buffer[1] = (u8 *)buffer + SMV_BLOCK_BYTES;
 }
 
 int smv_store_format(const struct smv_format *format, void *buffer, u64 *step, u64 *least,
 		     struct smv_io *io)
 {
 	struct smv_geometry geometry;
-	u64 pairs, steps;
+	u64 directories;
 	int error = smv_super_plan(format->blocks, format->chunk_blocks, &geometry, least);
 
 	if (error)
 		return error;
-	pairs = directory_pairs(&geometry);
-	steps = smv_port_div(pairs + SMV_IO_BLOCKS - 1, SMV_IO_BLOCKS);
+	if (!smv_command_is_possible(&format->settings))
+		return -EINVAL;
+	directories = smv_port_div(directory_pairs(&geometry) + SMV_IO_BLOCKS - 1, SMV_IO_BLOCKS);
 	memset(io, 0, sizeof(*io));
-	if (*step < steps)
-		format_directory(format, &geometry, buffer, *step * SMV_IO_BLOCKS, io);
-	else if (*step == steps)
+	if (!*step)
+		format_clear(buffer, io);
+	else if (*step <= directories)
+		format_directory(format, &geometry, buffer, (*step - 1) * SMV_IO_BLOCKS, io);
+	else if (*step == directories + 1)
 		format_super(format, &geometry, buffer, io);
 	else
 		return 0;

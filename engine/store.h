@@ -60,7 +60,7 @@ struct smv_format {
 /*
  * Writes a new store: 1: do @io, then call again with the same *step (begins
  * as 0); 0: done. The last request writes the superblock: whatever happens
- * before it leaves no store. -EINVAL: chunk size; -ENOSPC: the device is too
+ * before it leaves no store. -EINVAL: chunk size or settings; -ENOSPC: the device is too
  * small, *least says how many blocks it takes. @buffer: SMV_FORMAT_BUFFER_BYTES.
  */
 #define SMV_FORMAT_BUFFER_BYTES (SMV_IO_BLOCKS * SMV_BLOCK_BYTES)

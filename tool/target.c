@@ -187,18 +187,11 @@ static bool has_volume(const struct smv_store_ref *ref, const char *name)
 	struct smv_backend *backend;
 	bool found;
 
-	if (!ref->dm_name) {
-		struct smv_found peek;
-
-		/* one that cannot be opened is no candidate, and no reason to fail */
-		if (smv_scan_peek(ref->path, &peek))
-			return false;
-		free(peek.path);
-	}
-	if (smv_stores_open(ref, false, &backend))
-		return false;
-	found = smv_vol_find(backend, name);
+	/* one that cannot be opened is no candidate, and no reason to fail */
+	smv_text_mute(true);
+	found = !smv_stores_open(ref, false, &backend) && smv_vol_find(backend, name);
 	smv_backend_close(backend, NULL);
+	smv_text_mute(false);
 	return found;
 }
 

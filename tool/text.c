@@ -16,6 +16,7 @@
 
 static const char *command = "";
 static bool failed;
+static bool muted;
 static bool progress_shown;
 
 void smv_text_command(const char *name)
@@ -26,6 +27,11 @@ void smv_text_command(const char *name)
 bool smv_text_failed(void)
 {
 	return failed;
+}
+
+void smv_text_mute(bool mute)
+{
+	muted = mute;
 }
 
 void *smv_text_alloc(size_t bytes)
@@ -73,7 +79,7 @@ char *smv_text_printf(const char *format, ...)
 
 static void print_failure(const char *object, const char *text)
 {
-	if (failed)
+	if (failed || muted)
 		return;
 	failed = true;
 	smv_progress_end();

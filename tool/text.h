@@ -16,6 +16,8 @@ int smv_fail(const char *object, const char *format, ...) __attribute__((format(
 /* The same for wrong usage; returns 2. */
 int smv_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool smv_text_failed(void);
+/* While muted, failures are neither printed nor remembered. */
+void smv_text_mute(bool mute);
 
 /* Writes @text without any control character or broken UTF-8 ("\xNN" instead). */
 void smv_text_put(FILE *file, const char *text);

@@ -101,6 +101,7 @@ static int begin(struct smv_store *store, bool clean)
 	checkpoint->lsn = store->journal.lsn;
 	checkpoint->merging = false;
 	checkpoint->writing = false;
+	checkpoint->clean = clean;
 	fill_super_at_cut(store, clean);
 	smv_map_freeze(&store->exceptions);
 	smv_map_freeze(&store->volumes);
@@ -216,6 +217,23 @@ static int failed(struct smv_store *store, int error, const char *reason)
 	return error;
 }
 
+static int run(struct smv_store *store, int error, struct smv_io *io, u64 *miss)
+{
+	struct smv_checkpointing *checkpoint = &store->checkpoint;
+	int ret;
+
+	do {
+		ret = phase_step(store, error, io, miss);
+	} while (!ret && checkpoint->phase != SMV_CHECKPOINT_IDLE);
+	if (ret == 1)
+		checkpoint->blocks += io->count;
+	if (ret < 0 && ret != -EAGAIN)
+		return failed(store, ret,
+			      ret == -EUCLEAN ? "a checkpoint found a damaged metadata block" :
+						"a checkpoint found no room for metadata");
+	return ret;
+}
+
 int smv_checkpoint_step(struct smv_store *store, bool clean, int error, struct smv_io *io,
 			u64 *miss)
 {
@@ -228,19 +246,15 @@ int smv_checkpoint_step(struct smv_store *store, bool clean, int error, struct s
 		return 0;
 	if (error && checkpoint->phase != SMV_CHECKPOINT_SUPER)
 		return failed(store, -EIO, "a checkpoint could not write its blocks");
-	if (checkpoint->phase == SMV_CHECKPOINT_IDLE) {
-		ret = begin(store, clean);
-		if (ret)
-			return ret == -ENOENT ? 0 : ret;
-	}
+	/* One that was running already may end here; a clean close needs one of its own. */
 	do {
-		ret = phase_step(store, error, io, miss);
-	} while (!ret && checkpoint->phase != SMV_CHECKPOINT_IDLE);
-	if (ret == 1)
-		checkpoint->blocks += io->count;
-	if (ret < 0 && ret != -EAGAIN)
-		return failed(store, ret,
-			      ret == -EUCLEAN ? "a checkpoint found a damaged metadata block" :
-						"a checkpoint found no room for metadata");
+		if (checkpoint->phase == SMV_CHECKPOINT_IDLE) {
+			ret = begin(store, clean);
+			if (ret)
+				return ret == -ENOENT ? 0 : ret;
+		}
+		ret = run(store, error, io, miss);
+		error = 0;
+	} while (!ret && clean && !checkpoint->clean);
 	return ret;
 }

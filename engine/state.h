@@ -104,6 +104,7 @@ struct smv_checkpointing {
 	struct smv_disk_super *super;
 	bool merging; /* smv_merge_begin() was called for this phase */
 	bool writing; /* the superblock is on its way */
+	bool clean; /* the last one begun is that of a clean close */
 	u64 done_lsn; /* covered by the durable one */
 	u64 done, blocks; /* statistics */
 };

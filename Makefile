@@ -18,6 +18,9 @@ PKGS := devmapper blkid json-c
 ifeq ($(V),1)
 Q :=
 say = @:
+else ifneq ($(findstring s,$(firstword -$(MAKEFLAGS))),)
+Q := @
+say = @:
 else
 Q := @
 say = @printf '  %-7s %s\n'
@@ -148,7 +151,7 @@ sim: $(sim_programs)
 
 # Lays out every C file that git knows of, as tests/check/format wants it.
 format:
-	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+	$(Q)scripts/list-files '*.[ch]' | xargs clang-format -i
 
 packages:
 	$(Q)scripts/need-packages

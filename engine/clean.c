@@ -11,7 +11,8 @@
  * alive, its own epoch. A rollback's hidden child reads only chunks that are not
  * marked in the journal. Death is for ever: new readers come as of the present
  * epoch, or as of one that is read already. So a pass may take any time, and
- * what it frees needs no second look.
+ * what it frees needs no second look; what serves epochs from the one on in
+ * which the pass began, it leaves alone, unless the volume was dead by then.
  *
  * At the end of its pass, if no further one was asked for, a dead volume without children
  * leaves the table, and its parent is flagged; one with a single visible child is merged into it: each
@@ -104,8 +105,7 @@ static int collect_readers(struct smv_store *store, const struct smv_volume *vol
 	for (child = volume->child_first; child; child = child->sibling_next)
 		if (!smv_volume_is(child, SMV_VOLUME_HIDDEN))
 			clean->reader[clean->readers++] = child->asof;
-	if (volume->parent && !smv_volume_is(volume, SMV_VOLUME_DEAD))
-		clean->reader[clean->readers++] = volume->epoch;
+	clean->epoch = smv_volume_is(volume, SMV_VOLUME_DEAD) ? ~0ULL : volume->epoch;
 	return 0;
 }
 
@@ -113,6 +113,9 @@ static bool is_read_within(const struct smv_cleaning *clean, u64 from, u64 end)
 {
 	u32 low = 0, high = clean->readers;
 
+	/* Its own epoch, and whatever was written or taken of it since the pass began. */
+	if (end > clean->epoch)
+		return true;
 	while (low < high) {
 		u32 middle = low + (high - low) / 2;
 

@@ -79,7 +79,8 @@ struct smv_cleaning {
 	struct smv_volume *volume;
 	struct smv_key place; /* next entry to look at */
 	u64 pass; /* the request that is being served */
-	u64 *reader; /* epochs as of which the volume is read, ascending */
+	u64 epoch; /* of the volume when the pass began; ~0: it was dead */
+	u64 *reader; /* epochs as of which the volume was read then, ascending */
 	u32 readers;
 	u32 reader_room;
 };

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `snapmv activate'. It promises that a store's device comes up before its
+ * volumes', that an origin which was changed without the module is noticed
+ * before anything is activated (its fingerprint, written at a clean
+ * deactivation, does not fit), and that what can be brought up is, with what is
+ * missing named.
+ *
+ * The fingerprint is taken away durably before an origin comes up: a crash while
+ * it is active leaves none, and nothing to compare. Weak side: see fingerprint.c.
+ */
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include "commands.h"
+#include "device.h"
+#include "dm.h"
+#include "fingerprint.h"
+#include "host_user.h"
+#include "names.h"
+#include "origin.h"
+#include "scan.h"
+#include "target.h"
+#include "text.h"
+
+struct activation {
+	bool force;
+	bool read_only;
+	bool quiet; /* prints no paths */
+	char *missing; /* what could not be brought up, for the one line at the end */
+};
+
+static void note_missing(struct activation *a, const char *what, const char *why)
+{
+	char *text = a->missing ? smv_text_printf("%s; %s: %s", a->missing, what, why) :
+				  smv_text_printf("%s: %s", what, why);
+
+	free(a->missing);
+	a->missing = text;
+}
+
+static void print_path(const struct activation *a, const char *dm_name)
+{
+	if (!a->quiet)
+		printf("/dev/mapper/%s\n", dm_name);
+}
+
+/* -- the store --------------------------------------------------------------------- */
+
+/* Was the origin written to since it was deactivated cleanly? -EUCLEAN: it was. */
+static int compare_fingerprint(struct smv_backend *backend, const struct smv_vol *vol)
+{
+	u8 now[SMV_FINGERPRINT_BYTES];
+	struct smv_device device;
+	char *path;
+	int rc;
+
+	if (!smv_fingerprint_is_set(vol->fingerprint) || !smv_vol_snapshots(backend, vol))
+		return 0;
+	path = smv_origin_find(vol, &rc);
+	if (!path)
+		return 0; /* told when it is to be brought up */
+	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!rc)
+		rc = smv_fingerprint_make(&device, vol->info.sectors, now);
+	if (!rc && memcmp(now, vol->fingerprint, sizeof(now)))
+		rc = -EUCLEAN;
+	smv_device_close(&device);
+	free(path);
+	return rc == -EUCLEAN ? rc : 0;
+}
+
+static int check_origins(struct smv_backend *backend, const struct activation *a)
+{
+	for (u32 i = 0; i < backend->vols && !a->force; i++) {
+		const struct smv_vol *vol = &backend->vol[i];
+
+		if (smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
+		    compare_fingerprint(backend, vol))
+			return smv_fail(vol->name, "was changed without the module since it was "
+						   "deactivated: its snapshots may be wrong; "
+						   "activate -f accepts it and marks them suspect");
+	}
+	return 0;
+}
+
+/* The origins that -f accepts although they were changed. Flags by index, to be freed. */
+static bool *find_changed(struct smv_backend *backend)
+{
+	bool *changed = smv_text_alloc(backend->vols + 1);
+
+	for (u32 i = 0; i < backend->vols; i++) {
+		const struct smv_vol *vol = &backend->vol[i];
+
+		changed[i] = smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
+			     compare_fingerprint(backend, vol);
+	}
+	return changed;
+}
+
+static void hex(char *text, const u8 *id)
+{
+	for (u32 i = 0; i < SMV_UUID_BYTES; i++)
+		sprintf(text + 2 * i, "%02x", id[i]);
+}
+
+static char *store_parameters(const struct smv_device *device, bool force, bool read_only)
+{
+	u8 host[SMV_UUID_BYTES], boot[SMV_UUID_BYTES];
+	char host_text[33], boot_text[33];
+
+	smv_host_ids(host, boot);
+	hex(host_text, host);
+	hex(boot_text, boot);
+	return smv_text_printf("%u:%u %u host %s boot %s%s%s", major(device->dev),
+			       minor(device->dev), 4 + force + read_only, host_text, boot_text,
+			       force ? " force" : "", read_only ? " read_only" : "");
+}
+
+static int create(const struct smv_dm_table *table, const char *object)
+{
+	char *why;
+	int rc = 0;
+
+	if (smv_dm_exists(table->name))
+		return smv_fail(object, "the device-mapper name %s is taken by something else: "
+					"rename one of them", table->name);
+	rc = smv_dm_create(table, &why);
+	if (rc == -ENODEV)
+		rc = smv_fail(object, "device-mapper is not available: load dm_mod");
+	else if (rc == -EINVAL && !why)
+		rc = smv_fail(object, "the kernel refuses it: is the module dm-snap-mv loaded? See "
+				      "dmesg");
+	else if (rc)
+		rc = smv_fail(object, "the kernel refuses it (%s): see dmesg",
+			      why ? why : strerror(-rc));
+	free(why);
+	return rc;
+}
+
+static int create_store(const char *path, const struct smv_store_info *info,
+			const struct activation *a)
+{
+	struct smv_dm_table table = { .name = info->settings.label,
+				      .uuid = info->uuid,
+				      .target = "snap-mv-store" };
+	struct smv_device device;
+	char *parameters;
+	int rc, read_only = 0;
+
+	rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM_READ);
+	if (rc)
+		return rc;
+	if (!device.block) {
+		smv_device_close(&device);
+		return smv_fail(path, "is a file: attach it with losetup, then activate that");
+	}
+	ioctl(device.fd, BLKROGET, &read_only);
+	parameters = store_parameters(&device, a->force, read_only);
+	table.sectors = device.bytes / SMV_SECTOR_BYTES;
+	table.parameters = parameters;
+	table.read_only = read_only;
+	/* the module claims it now */
+	smv_device_close(&device);
+	rc = create(&table, path);
+	free(parameters);
+	return rc;
+}
+
+/* The origins that were changed, by number: read before, marked after activation. */
+static int mark_changed(struct smv_backend *active, struct smv_backend *before,
+			const bool *changed)
+{
+	for (u32 i = 0; i < before->vols; i++) {
+		struct smv_vol *vol = changed[i] ?
+					      smv_vol_number(active, before->vol[i].info.number) :
+					      NULL;
+		int rc = vol ? active->ops->suspect(active, vol) : 0;
+
+		if (rc)
+			return smv_backend_fail(vol->name, rc);
+	}
+	return 0;
+}
+
+/*
+ * Brings the store's own device up, if it is not; *backend is the active store
+ * then. 0, or 1: said why not.
+ */
+static int activate_store(const char *path, const struct activation *a,
+			  struct smv_backend **backend)
+{
+	struct smv_backend *before = NULL;
+	bool *changed = NULL;
+	int rc = smv_backend_open(path, false, &before);
+
+	*backend = NULL;
+	if (!rc && before->active) {
+		*backend = before;
+		return 0;
+	}
+	if (!rc)
+		rc = check_origins(before, a);
+	if (!rc && a->force)
+		changed = find_changed(before);
+	if (!rc) {
+		struct smv_store_info info = before->info;
+
+		/* lets go of the device, keeps the table */
+		rc = before->ops->close(before);
+		before->ops = NULL;
+		rc = rc ? smv_backend_fail(path, rc) : create_store(path, &info, a);
+	}
+	if (!rc)
+		rc = smv_backend_open(path, true, backend);
+	if (!rc && changed)
+		rc = mark_changed(*backend, before, changed);
+	free(changed);
+	if (before && before->ops) {
+		smv_backend_close(before, path);
+	} else if (before) {
+		smv_vols_clear(before);
+		free(before->device);
+		free(before);
+	}
+	return rc;
+}
+
+/* -- volumes -------------------------------------------------------------------------- */
+
+static int drop_fingerprint(struct smv_backend *backend, struct smv_vol *vol)
+{
+	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
+
+	if (backend->info.read_only)
+		return 0;
+	return backend->ops->identity(backend, vol, vol->info.identity, none);
+}
+
+/* "LABEL ORIGIN[@SNAPSHOT] DEVICE"; the store by its device number. */
+static char *volume_parameters(struct smv_backend *backend, const struct smv_vol *vol,
+			       const char *origin_path)
+{
+	struct smv_dm_device store;
+
+	if (smv_dm_info(backend->dm_name, &store))
+		return NULL;
+	return smv_text_printf("%u:%u %s %s", major(store.dev), minor(store.dev), vol->name,
+			       origin_path);
+}
+
+static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const char *path,
+			 const struct activation *a)
+{
+	bool origin = smv_vol_is_origin(vol);
+	char *name = smv_names_dm(backend->info.settings.label, vol->name);
+	struct smv_dm_table table = { .name = name,
+				      .uuid = backend->info.uuid,
+				      .number = vol->info.number,
+				      .sectors = vol->info.sectors,
+				      .target = origin ? "snap-mv-origin" : "snap-mv",
+				      .read_only = a->read_only };
+	struct smv_device device;
+	char number[32], *parameters;
+	int rc = smv_device_must_open(&device, path, SMV_DEVICE_PEEK);
+
+	if (!rc) {
+		snprintf(number, sizeof(number), "%u:%u", major(device.dev), minor(device.dev));
+		rc = device.block ? 0 : smv_fail(vol->name, "its device %s is a file: attach it with "
+							    "losetup, then snapmv set %s "
+							    "device=LOOP", path, vol->name);
+		smv_device_close(&device);
+	}
+	parameters = rc ? NULL : volume_parameters(backend, vol, number);
+	if (!rc && !parameters)
+		rc = smv_fail(vol->name, "the store %s is gone: activate it anew", backend->dm_name);
+	table.parameters = parameters;
+	if (!rc)
+		rc = create(&table, vol->name);
+	if (!rc)
+		print_path(a, name);
+	free(parameters);
+	free(name);
+	return rc;
+}
+
+static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, struct activation *a)
+{
+	struct smv_vol *origin = smv_vol_number(backend, vol->info.origin);
+	char *path;
+	int rc;
+
+	if (vol->device) {
+		print_path(a, vol->device + strlen("/dev/mapper/"));
+		return 0;
+	}
+	if (!origin)
+		return smv_fail(vol->name, "its origin is missing: run snapmv check");
+	path = smv_origin_find(origin, &rc);
+	if (!path) {
+		char *why = smv_text_printf("%s (%s), snapmv set %s device=DEV if it is elsewhere",
+					    smv_origin_explain(rc), origin->info.identity,
+					    origin->name);
+
+		note_missing(a, vol->name, why);
+		free(why);
+		return 0;
+	}
+	if (smv_vol_is_origin(vol) && !a->read_only)
+		rc = drop_fingerprint(backend, vol);
+	rc = rc ? smv_backend_fail(vol->name, rc) : create_volume(backend, vol, path, a);
+	free(path);
+	return rc;
+}
+
+static int activate_origins(struct smv_backend *backend, struct activation *a)
+{
+	int rc = 0;
+
+	for (u32 i = 0; i < backend->vols; i++) {
+		struct smv_vol *vol = &backend->vol[i];
+
+		if (smv_vol_is_visible(vol) && smv_vol_is_origin(vol))
+			rc |= activate_volume(backend, vol, a);
+	}
+	return rc;
+}
+
+static int activate_whole(const char *path, struct activation *a)
+{
+	struct smv_backend *backend;
+	int rc = activate_store(path, a, &backend);
+
+	if (!rc)
+		rc = activate_origins(backend, a);
+	return smv_backend_close(backend, path) | rc;
+}
+
+/* A volume of a store that may have to be brought up first. */
+static int activate_named(const struct smv_args *args, char *name, struct activation *a)
+{
+	struct smv_backend *backend = NULL, *active = NULL;
+	struct smv_vol *vol = NULL;
+	char *path = NULL;
+	int rc = smv_target_open(args, &name, 1, false, &backend);
+
+	if (!rc && !smv_target_vol(backend, name))
+		rc = 1;
+	if (!rc)
+		path = smv_text_printf("%s", backend->device);
+	if (!rc && backend->active) {
+		active = backend;
+		backend = NULL;
+	}
+	rc |= smv_backend_close(backend, name);
+	if (!rc && !active)
+		rc = activate_store(path, a, &active);
+	if (!rc && !(vol = smv_target_vol(active, name)))
+		rc = 1;
+	if (!rc)
+		rc = activate_volume(active, vol, a);
+	free(path);
+	return smv_backend_close(active, name) | rc;
+}
+
+/* The device of the store that a label names, to be freed; NULL: said that there is none. */
+static char *path_of_store(const struct smv_args *args, const char *name)
+{
+	struct smv_backend *backend = NULL;
+	char *path = NULL;
+
+	if (*name == '/' || *name == '.')
+		return smv_text_printf("%s", name);
+	if (!smv_target_open_store(args, name, false, &backend))
+		path = smv_text_printf("%s", backend->device);
+	smv_backend_close(backend, name);
+	return path;
+}
+
+static bool is_store(const char *name)
+{
+	return *name == '/' || *name == '.' || name[strlen(name) - 1] == '/';
+}
+
+static int activate_all(struct activation *a)
+{
+	struct smv_store_ref *refs;
+	u32 count = smv_stores_list(&refs, true);
+	int rc = 0;
+
+	for (u32 i = 0; i < count; i++)
+		if (refs[i].path)
+			rc |= activate_whole(refs[i].path, a);
+	smv_stores_free(refs, count);
+	return rc;
+}
+
+static int run_activate(const struct smv_args *args)
+{
+	struct activation a = { .force = smv_args_has(args, 'f'),
+				.read_only = smv_args_has(args, 'r') };
+	bool all = smv_args_has(args, 'a');
+	int rc = 0;
+
+	if (all == !!args->count)
+		return smv_usage(all ? "-a takes no argument" : "missing argument: a store's device, "
+							       "a volume, or -a");
+	for (int i = 0; i < args->count; i++)
+		if (a.read_only && is_store(args->arg[i]))
+			return smv_usage("-r is for volumes");
+	if (all)
+		rc = activate_all(&a);
+	for (int i = 0; i < args->count; i++) {
+		char *path = is_store(args->arg[i]) ? path_of_store(args, args->arg[i]) : NULL;
+
+		if (is_store(args->arg[i]))
+			rc |= path ? activate_whole(path, &a) : 1;
+		else
+			rc |= activate_named(args, args->arg[i], &a);
+		free(path);
+	}
+	if (a.missing)
+		rc = smv_fail(NULL, "%s", a.missing);
+	free(a.missing);
+	return rc;
+}
+
+static const struct smv_option options[] = {
+	{ 'a', false, "all", NULL, "all stores that can be found (for boot)" },
+	{ 'r', false, "read-only", NULL, "volumes: read-only" },
+	SMV_OPTION_FORCE("accept an origin changed without the module, or another host's use"),
+	SMV_OPTION_STORE,
+	SMV_OPTION_END
+};
+
+const struct smv_command smv_command_activate = {
+	.name = "activate",
+	.synopsis = "[-f] STORE-DEV... | [-r] [-S STORE-DEV] VOLUME... | [-f] -a",
+	.summary = "Brings up a store with its origins, or single volumes.",
+	.help = "Prints the devices' paths, one a line; what is active already is fine. Snapshots\n"
+		"come up only when named. With -f the snapshots of an origin that was changed\n"
+		"without the module are marked suspect.\n",
+	.options = options,
+	.least = 0,
+	.most = -1,
+	.run = run_activate,
+};

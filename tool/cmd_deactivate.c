@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * `snapmv deactivate'. It promises to look first whether anything is open or in
+ * mid-rollback, and then to take nothing down.
+ *
+ * Order: snapshots, then origins; then each origin's fingerprint is recorded,
+ * durably, through the store that is still up; then the store. A crash between
+ * leaves some devices up and no fingerprint, which is harmless. Weak side: what
+ * is opened after the look makes the removal fail half-way.
+ */
+#include <stdlib.h>
+#include "commands.h"
+#include "device.h"
+#include "dm.h"
+#include "fingerprint.h"
+#include "origin.h"
+#include "target.h"
+#include "text.h"
+
+struct taking_down {
+	struct smv_backend *backend;
+	bool *chosen; /* by index of the volume */
+	bool store; /* with all */
+	bool force;
+};
+
+static u32 active_volumes(const struct smv_backend *backend)
+{
+	u32 count = 0;
+
+	for (u32 i = 0; i < backend->vols; i++)
+		count += !!backend->vol[i].device;
+	return count;
+}
+
+static int check_volume(const struct taking_down *t, const struct smv_vol *vol)
+{
+	char *where = smv_device_mounted(vol->device_dev);
+	int rc = 0;
+
+	if (where)
+		rc = smv_fail(vol->name, "%s is mounted on %s: unmount it first", vol->device,
+			      where);
+	else if (vol->device_opens)
+		rc = smv_fail(vol->name, "%s is open: close what uses it first", vol->device);
+	else if (vol->rolling && !t->force)
+		rc = smv_fail(vol->name, "a rollback is running, until it is done the raw device "
+					 "is a mix: wait, see snapmv status, or use -f");
+	free(where);
+	return rc;
+}
+
+static int check(const struct taking_down *t)
+{
+	struct smv_backend *b = t->backend;
+	struct smv_dm_device store;
+	int rc = 0;
+
+	for (u32 i = 0; i < b->vols && !rc; i++)
+		if (t->chosen[i] && b->vol[i].device)
+			rc = check_volume(t, &b->vol[i]);
+	/* an origin whose device is down may be in mid-rollback, too */
+	for (u32 i = 0; i < b->vols && !rc && t->store && !t->force; i++)
+		if (b->vol[i].rolling)
+			rc = smv_fail(b->vol[i].name, "a rollback is running, until it is done the "
+						      "raw device is a mix: wait, see snapmv "
+						      "status, or use -f");
+	if (!rc && t->store && !smv_dm_info(b->dm_name, &store) &&
+	    store.opens > active_volumes(b))
+		rc = smv_fail(b->info.settings.label, "/dev/mapper/%s is open: close what uses it "
+						      "first", b->dm_name);
+	return rc;
+}
+
+static int take_down(const struct taking_down *t, bool origins)
+{
+	struct smv_backend *b = t->backend;
+
+	for (u32 i = 0; i < b->vols; i++) {
+		struct smv_vol *vol = &b->vol[i];
+		int rc;
+
+		if (!t->chosen[i] || !vol->device || smv_vol_is_origin(vol) != origins)
+			continue;
+		rc = smv_dm_remove(vol->device + strlen("/dev/mapper/"));
+		if (rc)
+			return smv_fail(vol->name, "%s cannot be taken down (%s): close what uses "
+						   "it", vol->device, strerror(-rc));
+	}
+	return 0;
+}
+
+/* Written once nothing can change the origin any more; without it nothing is compared. */
+static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
+{
+	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+	struct smv_device device;
+	char *path;
+	int rc;
+
+	if (vol->rolling || b->info.failed || b->info.read_only)
+		return;
+	path = smv_origin_find(vol, &rc);
+	if (!path)
+		return;
+	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!rc)
+		rc = smv_fingerprint_make(&device, vol->info.sectors, fingerprint);
+	if (!rc)
+		b->ops->identity(b, vol, vol->info.identity, fingerprint);
+	smv_device_close(&device);
+	free(path);
+}
+
+static int run(const struct taking_down *t)
+{
+	struct smv_backend *b = t->backend;
+	int rc = check(t);
+
+	if (!rc)
+		rc = take_down(t, false);
+	if (!rc)
+		rc = take_down(t, true);
+	if (rc)
+		return rc;
+	for (u32 i = 0; i < b->vols; i++)
+		if (t->chosen[i] && b->vol[i].device && smv_vol_is_origin(&b->vol[i]))
+			record_fingerprint(b, &b->vol[i]);
+	if (!t->store)
+		return 0;
+	rc = smv_dm_remove(b->dm_name);
+	return rc ? smv_fail(b->info.settings.label, "/dev/mapper/%s cannot be taken down (%s): "
+						     "close what uses it",
+			     b->dm_name, strerror(-rc)) :
+		    0;
+}
+
+/* -- what the arguments name ----------------------------------------------------- */
+
+static int choose_volume(struct taking_down *t, const char *name)
+{
+	struct smv_vol *vol = smv_target_vol(t->backend, name);
+
+	if (!vol)
+		return 1;
+	if (!vol->device)
+		return smv_fail(name, "is not active: there is nothing to do");
+	t->chosen[vol - t->backend->vol] = true;
+	return 0;
+}
+
+static void choose_all(struct taking_down *t)
+{
+	t->store = true;
+	for (u32 i = 0; i < t->backend->vols; i++)
+		t->chosen[i] = true;
+}
+
+static int take_store(struct smv_backend *backend, bool force, const char *name)
+{
+	struct taking_down t = { .backend = backend, .force = force };
+	int rc;
+
+	if (!backend->active)
+		return smv_fail(name, "is not active: there is nothing to do");
+	t.chosen = smv_text_alloc(backend->vols + 1);
+	choose_all(&t);
+	rc = run(&t);
+	free(t.chosen);
+	return rc;
+}
+
+/* Is the one argument a store: a device, LABEL/, or a label that is no volume's name? */
+static bool is_store(const struct smv_args *args, char *name, struct smv_backend **backend)
+{
+	bool plain = *name != '/' && *name != '.' && !strchr(name, '/') && !strchr(name, '@');
+
+	*backend = NULL;
+	if (!plain)
+		return *name == '/' || *name == '.' || name[strlen(name) - 1] == '/';
+	smv_text_mute(true);
+	if (smv_target_open(args, &name, 1, false, backend) || !smv_vol_find(*backend, name)) {
+		smv_backend_close(*backend, name);
+		if (smv_target_open_store(args, name, false, backend)) {
+			smv_backend_close(*backend, name);
+			*backend = NULL;
+		}
+		plain = false;
+	}
+	smv_text_mute(false);
+	if (plain) {
+		smv_backend_close(*backend, name);
+		*backend = NULL;
+	}
+	return *backend;
+}
+
+static int take_volumes(const struct smv_args *args, bool force)
+{
+	struct taking_down t = { .force = force };
+	int rc = smv_target_open(args, args->arg, (u32)args->count, false, &t.backend);
+
+	if (!rc) {
+		t.chosen = smv_text_alloc(t.backend->vols + 1);
+		for (int i = 0; i < args->count && !rc; i++)
+			rc = choose_volume(&t, args->arg[i]);
+		if (!rc)
+			rc = run(&t);
+		free(t.chosen);
+	}
+	return smv_backend_close(t.backend, args->arg[0]) | rc;
+}
+
+static int take_all(bool force)
+{
+	struct smv_store_ref *refs;
+	u32 count = smv_stores_list(&refs, false);
+	int rc = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		struct smv_backend *backend = NULL;
+		int failed = smv_stores_open(&refs[i], false, &backend);
+
+		if (!failed)
+			failed = take_store(backend, force, refs[i].label);
+		rc |= smv_backend_close(backend, refs[i].label) | failed;
+	}
+	smv_stores_free(refs, count);
+	return rc;
+}
+
+static int run_deactivate(const struct smv_args *args)
+{
+	bool force = smv_args_has(args, 'f');
+	struct smv_backend *backend;
+	int rc;
+
+	if (smv_args_has(args, 'a') == !!args->count)
+		return smv_usage("name volumes, a store, or give -a");
+	if (smv_args_has(args, 'a'))
+		return take_all(force);
+	if (args->count > 1 || !is_store(args, args->arg[0], &backend))
+		return take_volumes(args, force);
+	rc = backend ? 0 : smv_target_open_store(args, args->arg[0], false, &backend);
+	if (!rc)
+		rc = take_store(backend, force, args->arg[0]);
+	return smv_backend_close(backend, args->arg[0]) | rc;
+}
+
+static const struct smv_option options[] = {
+	{ 'a', false, "all", NULL, "all active stores (for shutdown)" },
+	SMV_OPTION_FORCE("even in mid-rollback"),
+	SMV_OPTION_STORE,
+	SMV_OPTION_END
+};
+
+const struct smv_command smv_command_deactivate = {
+	.name = "deactivate",
+	.synopsis = "[-f] VOLUME... | [-f] STORE | [-f] -a",
+	.summary = "Takes volumes down, or a store with all its volumes.",
+	.help = "STORE is a label (LABEL/ if an origin has the same name) or a device. Refuses\n"
+		"what is open or in mid-rollback (until -f), and then takes nothing down.\n",
+	.options = options,
+	.least = 0,
+	.most = -1,
+	.run = run_deactivate,
+};

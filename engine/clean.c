@@ -17,7 +17,7 @@
  * At the end of its pass, if no further one was asked for, a dead volume without children
  * leaves the table, and its parent is flagged; one with a single visible child is merged into it: each
  * entry is re-keyed below all of the child's epochs by one record, or deleted
- * where the child has that key; then the child takes its place. A new snapshot
+ * where the child has entries and nobody reads it as of an epoch before them; then the child takes its place. A new snapshot
  * taken meanwhile of a child that has no entries yet is attached to the ghost:
  * then there are two children, and the merge ends (I-MERGE).
  *
@@ -242,21 +242,28 @@ static struct smv_volume *heir(const struct smv_store *store, const struct smv_v
 	return child;
 }
 
+/* Does anybody read the child as of an epoch before @first, that of its first entry? */
+static bool is_read_before(const struct smv_volume *child, u64 first)
+{
+	return child->child_first && child->child_first->asof < first;
+}
+
 /* -ENOENT: no entry is left. */
 static int merge_one(struct smv_store *store, struct smv_volume *child, u32 *freed, u64 *miss)
 {
 	struct smv_cleaning *clean = &store->clean;
-	struct smv_key key, to, found;
+	struct smv_key key, to, limit, found;
 	u64 where;
 	int error = next_entry(store, &key, &where, miss);
 
 	if (error)
 		return error;
 	to = (struct smv_key){ child->number, key.chunk, 0 };
-	error = smv_record_ge(store, &to, &to, &found, NULL, miss);
-	if (!error)
+	limit = (struct smv_key){ child->number, key.chunk, ~0ULL };
+	error = smv_record_ge(store, &to, &limit, &found, NULL, miss);
+	if (!error && !is_read_before(child, found.epoch))
 		return delete_entry(store, clean->volume, &key, where, freed, miss);
-	if (error == -ENOENT)
+	if (!error || error == -ENOENT)
 		error = smv_record_reserve(store, 1, 0);
 	if (!error)
 		smv_record_rekey(store, clean->volume, &key, child, &to, where);

@@ -243,6 +243,49 @@ static int get_entry(struct smv_store *store, const struct smv_key *key, u64 *wh
 	return smv_where_is_chunk(value.where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
 }
 
+/*
+ * A snapshot's entry of its present epoch ends what the entry before it serves.
+ * If no child reads that one (none can come to), it is given up with it: *where.
+ */
+static int find_superseded(struct smv_store *store, const struct smv_volume *volume,
+			   const struct smv_key *key, struct smv_key *old, u64 *where, u64 *miss)
+{
+	struct smv_key near = *key, limit = { key->volume, key->chunk, 0 };
+	struct smv_store_chunk chunk;
+	struct smv_value value;
+	int error;
+
+	*where = NOWHERE;
+	if (!volume->parent || !near.epoch--)
+		return 0;
+	error = smv_record_le(store, &near, &limit, old, &value, miss);
+	if (error)
+		return error == -ENOENT ? 0 : error;
+	if (volume->child_last && volume->child_last->asof >= old->epoch)
+		return 0;
+	*where = value.where;
+	chunk.no = smv_where_low(value.where);
+	return smv_where_is_chunk(value.where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
+}
+
+/* The entry that @was there, if any, and the bitmap of its chunk are known. */
+static int put_entry(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		     u64 where, u64 was, u64 *lsn, u64 *miss)
+{
+	struct smv_key old;
+	u64 superseded;
+	int error = find_superseded(store, volume, key, &old, &superseded, miss);
+
+	if (!error)
+		error = smv_record_reserve(store, 2, 0);
+	if (error)
+		return error;
+	*lsn = smv_record_put(store, volume, key, where, was);
+	if (smv_where_kind(superseded) != SMV_WHERE_NONE)
+		*lsn = smv_record_delete(store, volume, &old, superseded);
+	return 0;
+}
+
 static int check_snapshot(const struct smv_store *store, const struct smv_volume *snapshot)
 {
 	if (store->failed || smv_volume_is(snapshot, SMV_VOLUME_INVALID))
@@ -297,10 +340,7 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 		return 0;
 	if (smv_where_kind(was) == SMV_WHERE_NONE && !smv_alloc_available(&store->alloc))
 		return -ENOSPC;
-	error = smv_record_reserve(store, 1, 0);
-	if (!error)
-		*lsn = smv_record_put(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was);
-	return error;
+	return put_entry(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was, lsn, miss);
 }
 
 /* ---- the ends of jobs -------------------------------------------------------- */
@@ -337,12 +377,10 @@ static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 
 		return error;
 	if (smv_where_is_chunk(was))
 		return cancelled(store, job, -ESTALE);
-	error = smv_record_reserve(store, 1, 0);
-	if (error)
-		return error;
-	*lsn = smv_record_put(store, job->volume, &job->key, where, was);
-	job->todo = SMV_TODO_GO;
-	return 0;
+	error = put_entry(store, job->volume, &job->key, where, was, lsn, miss);
+	if (!error)
+		job->todo = SMV_TODO_GO;
+	return error;
 }
 
 static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)

@@ -43,8 +43,16 @@ static void reboot_disks(struct world *w)
 /* The last I/O before a cut in mid-recovery: writes issued, not completed. */
 static void io_cut_short(struct world *w, const struct smv_io *io)
 {
+	struct disk_request request;
+
 	if (io->op != SMV_IO_WRITE)
 		return;
+	if (io->preflush) {
+		if (random_chance(&w->random, 500))
+			return;
+		request = disk_flush_begin(w->store);
+		disk_flush_end(w->store, &request);
+	}
 	for (u32 i = 0; i < io->count; i++)
 		if (random_chance(&w->random, 700))
 			disk_write_begin(w->store, io->block[i] * SMV_BLOCK_SECTORS,

@@ -38,7 +38,8 @@ class Guest:
         self._make_initrd(files, fio, module)
         append = APPEND if debug else APPEND.replace('slub_debug=FZPU', '')
         open(self.console, 'w').close()
-        command = ['qemu-system-x86_64', '-M', 'q35', '-cpu', 'max', '-smp', '2',
+        # Should we be killed, the machine goes, too.
+        command = ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-M', 'q35', '-cpu', 'max', '-smp', '2',
                    '-accel', 'tcg,thread=multi', '-m', str(memory), '-nodefaults',
                    '-display', 'none', '-no-reboot', '-no-user-config',
                    '-kernel', image.kernel(kver), '-initrd', self.initrd,

@@ -19,6 +19,8 @@
  *   --io SIZE        largest single I/O (default 512K)
  *   --seed N         of the random choice (default 1)
  *   --sync           an fsync at the end
+ *   --or-other       check: what is no stamp of this program (but hammer's, or a
+ *                    filesystem's) passes; zeroes do not
  *
  * A write without --random covers the range whole. check without --map expects
  * --tag everywhere in the range. Sectors whose tag is not known (after discard,
@@ -53,6 +55,7 @@ static struct {
 	uint64_t io; /* sectors */
 	uint64_t seed;
 	bool sync;
+	bool or_other;
 	uint64_t *buffer;
 	uint64_t wrong;
 } o = {
@@ -96,6 +99,10 @@ static void options(int argc, char **argv)
 
 		if (!strcmp(name, "--sync")) {
 			o.sync = true;
+			continue;
+		}
+		if (!strcmp(name, "--or-other")) {
+			o.or_other = true;
 			continue;
 		}
 		const char *value = option_value(argc, argv, &i);
@@ -160,6 +167,9 @@ static void check_sector(uint64_t sector, const uint64_t *words)
 			complain(sector, words, want);
 		return;
 	}
+	stamp_read(words, &is);
+	if (o.or_other && is.kind != KIND && !is_zero(words))
+		return;
 	if (!stamp_read(words, &is) || is.kind != KIND || is.sector != sector || is.a != want)
 		complain(sector, words, want);
 }

@@ -215,6 +215,8 @@ int smv_drop(struct smv_store *store, struct smv_job *job, u64 *cursor, u64 *lsn
 	for (step = 0; step < DROP_STEP; step++) {
 		volume = smv_volume_after(store, *cursor);
 		if (!volume) {
+			/* Those that need it no more: for an entry that must be durable too. */
+			*lsn = store->journal.lsn;
 			job->dropped = job->key.epoch;
 			return 0;
 		}

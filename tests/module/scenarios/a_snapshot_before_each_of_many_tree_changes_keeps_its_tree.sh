@@ -24,28 +24,21 @@ while [ $i -lt "$n" ]; do
 done
 eq "$(field s0 dropped)" 0 dropped
 say "$n snapshots, $(field s0 data) chunks"
-step=$((n / 3 * 2 + 1))
-while [ $((n % 2)) -eq 0 ] && [ $((step % 2)) -eq 0 ]; do
-	step=$((step + 1))
-done
+# 11 has no factor in common with 40 and with 5: all of them, in mixed order.
 i=0
 k=0
 while [ $k -lt "$n" ]; do
-	if [ -e tree$i ]; then
-		quiet snapmv activate data@s$i
-		quiet mnt $dev@s$i snap ro
-		(cd /mnt/snap && find . -type f -exec sha256sum {} + | sort -k 2) >now
-		cmp now tree$i || fail "the tree of s$i differs"
-		quiet umount /mnt/snap
-		quiet snapmv deactivate data@s$i
-		rm tree$i
-		[ $((k % 4)) -ne 0 ] || quiet snapmv delete data@s$i
-	fi
-	i=$(((i + step) % n))
+	quiet snapmv activate data@s$i
+	quiet mnt $dev@s$i snap ro
+	(cd /mnt/snap && find . -type f -exec sha256sum {} + | sort -k 2) >now
+	cmp now tree$i || fail "the tree of s$i differs"
+	quiet umount /mnt/snap
+	quiet snapmv deactivate data@s$i
+	rm tree$i
+	[ $((k % 4)) -ne 0 ] || quiet snapmv delete data@s$i
+	i=$(((i + 11) % n))
 	k=$((k + 1))
 done
-for left in tree*; do
-	[ ! -e "$left" ] || say "$left was not looked at"
-done
+[ -z "$(ls | grep '^tree')" ] || fail 'a snapshot was not looked at'
 unmnt data
 fsck $dev

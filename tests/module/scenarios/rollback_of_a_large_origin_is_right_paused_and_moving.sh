@@ -28,7 +28,7 @@ cp a.map o.map
 must stamp check $dev --map o.map
 eq "$(field s0-data rolling)" 1 rolling
 eq "$(field s0-data moved)" 0 'chunks moved'
-eq "$(field s0-data done)" 0 'chunks done'
+eq "$(field s0-data 'done')" 0 'chunks done'
 # The raw origin is what it was.
 cond "$(cmpdev "$origin" $dev >/dev/null 2>&1; echo $?)" -ne 0
 

@@ -1,0 +1,48 @@
+# What is active is not touched from outside: formatting, erasing, mounting or
+# formatting the raw devices is refused; `check' and `dump' say that it is active,
+# or read it without harm; the same commands go through the kernel instead.
+# timeout: 40
+
+mkdisk origin 8M
+mkdisk store 32M
+mkfs ext4 "$origin"
+smv format -c 16K -l s0 "$store"
+smv add "$store" "$origin" data
+smv activate "$store"
+mnt /dev/mapper/s0-data data
+make_files /mnt/data 20
+smv snapshot data a
+make_files /mnt/data 10 2
+
+mustfail 'active|use' snapmv format "$store"
+mustfail 'active|use' snapmv format -f "$store"
+mustfail 'active|use' snapmv erase "$store"
+mustfail 'active|use' snapmv erase -f "$store"
+mustfail 'use|ext4' snapmv format "$origin"
+mustfail 'use' snapmv format -f "$origin"
+! mount "$origin" /mnt 2>/dev/null || fail 'the raw origin was mounted'
+! mount "$store" /mnt 2>/dev/null || fail 'the store was mounted'
+! mkfs.ext4 -q "$store" </dev/null 2>/dev/null || fail 'mkfs on the store'
+! mkfs.ext4 -q "$origin" </dev/null 2>/dev/null || fail 'mkfs on the raw origin'
+snapmv check "$store" >out 2>&1 || :
+cat out
+# By the device or by the volume: it goes through the kernel.
+smv snapshot -S "$store" data b
+smv delete -S "$store" data@b
+mustfail 'open|mounted|use' snapmv deactivate data
+mustfail 'open|mounted|use' snapmv deactivate s0
+mustfail 'mounted' snapmv rollback data@a
+mustfail 'mounted' snapmv rollback -f data@a
+verify_files /mnt/data
+smv activate data@a
+mnt /dev/mapper/s0-data@a a
+verify_files /mnt/a
+unmnt a
+unmnt data
+smv deactivate s0
+mustfail 'snapshot' snapmv erase "$store"
+check_store "$store"
+smv erase -f "$store"
+forget_store "$store"
+mustfail 'no store|not a store|holds no|format' snapmv activate "$store"
+fsck "$origin"

@@ -1,0 +1,59 @@
+# Binding an origin: what cannot be one is refused; activation needs no options
+# and finds it under another name; unbinding is refused while it has snapshots
+# or is active, and works with its device gone; the same for an inactive store.
+# timeout: 60
+
+mkdisk disk 40M
+mkdisk store 32M
+mkdisk fresh 32M
+run dmsetup create -u TEST-one lin --table "0 16384 linear $disk 0"
+SMV_DM='lin'
+stamp write /dev/mapper/lin --tag 1
+smv format -l s0 "$store"
+mustfail 'No such|no such|not there' snapmv add "$store" /dev/nowhere data
+mustfail 'store' snapmv add "$store" "$store" data
+mustfail 'store|format' snapmv add "$fresh" /dev/mapper/lin data
+mustfail 'name' snapmv add "$store" /dev/mapper/lin 'da ta'
+eq "$(snapmv list -q)" '' 'origins after refusals'
+smv add "$store" /dev/mapper/lin data
+mustfail 'name' snapmv add "$store" "$disk" data
+mustfail 'registered|already' snapmv add "$store" /dev/mapper/lin data2
+smv activate "$store"
+mustfail 'registered|already|volume' snapmv add "$store" /dev/mapper/lin data2
+mustfail 'volume|in use' snapmv add "$store" /dev/mapper/s0-data data2
+mustfail 'active' snapmv remove data
+smv snapshot data a
+smv deactivate data
+mustfail 'has 1 snapshot|has snapshots' snapmv remove data
+smv deactivate s0
+
+# Another name, the same device: no options are needed.
+run dmsetup rename lin other
+SMV_DM='other'
+smv activate "$store"
+must stamp check /dev/mapper/s0-data --tag 1
+stamp write /dev/mapper/s0-data --tag 2
+smv deactivate s0
+mustfail 'has 1 snapshot|has snapshots' snapmv remove -S "$store" data
+
+# Without its device: the store comes up, the origin is named; another device
+# with a copy of the data is not taken for it.
+dm_remove other
+run dmsetup create -u TEST-two lin --table "0 16384 linear $disk 0"
+SMV_DM='lin'
+mustfail 'data' snapmv activate "$store"
+eq "$(active_stores)" s0 'active stores'
+mustfail 'data' snapmv activate data
+smv set -S "$store" data device=/dev/mapper/lin
+smv activate data data@a
+must stamp check /dev/mapper/s0-data --tag 2
+must stamp check /dev/mapper/s0-data@a --tag 1
+smv deactivate s0
+
+# Its device is gone for good: unbound all the same.
+dm_remove lin
+smv delete -S "$store" --wait data@a
+smv remove -S "$store" data
+eq "$(snapmv list -q)" '' 'origins'
+smv activate "$store"
+eq "$(field s0 origins)/$(field s0 data)" 0/0 'origins and data'

@@ -48,10 +48,10 @@ int smv_alloc_init(struct smv_alloc *alloc, const struct smv_host *host, struct 
 void smv_alloc_exit(struct smv_alloc *alloc);
 
 /* The directory block that is current of pair @pair (bit from the superblock). */
-u64 smv_alloc_directory_block(const struct smv_alloc *alloc, u64 pair, bool current);
+u64 smv_alloc_directory_block(const struct smv_alloc *alloc, u64 pair, bool which);
 u64 smv_alloc_directory_pairs(const struct smv_alloc *alloc); /* in use */
 /* Takes in a directory block that was read. -EUCLEAN. */
-int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, const void *block);
+int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool which, const void *block);
 /*
  * Counts from the superblock; to be called after the directory is loaded.
  * Allocates the table of metadata chunks. -ENOMEM; -EUCLEAN: the directory counts otherwise.

@@ -271,7 +271,7 @@ int smv_alloc_group_set_state(struct smv_alloc *alloc, u64 number,
 	struct smv_alloc_group *group = &alloc->group[number];
 	u32 most = group->chunks - alloc->geometry.head_chunks;
 
-	if (state->current > 1 || state->free > most)
+	if (state->which > 1 || state->free > most)
 		return -EUCLEAN;
 	group->now = *state;
 	if (!state->generation)
@@ -379,7 +379,7 @@ int smv_alloc_group_load(struct smv_alloc *alloc, u64 number, u64 *miss)
 
 	if (group->loaded)
 		return 0;
-	place = smv_alloc_group_block(alloc, number, group->now.current);
+	place = smv_alloc_group_block(alloc, number, group->now.which);
 	block = smv_blocks_get(alloc->blocks, place);
 	if (!block) {
 		*miss = place;
@@ -431,10 +431,10 @@ void smv_alloc_group_build(struct smv_alloc *alloc, u64 number, struct smv_disk_
 	memset(disk, 0, sizeof(*disk));
 	memcpy(disk->owned, owned, SMV_GROUP_BITMAP_BYTES);
 	count = metas_build(alloc, number, disk->meta);
-	next->current = !group->now.current;
+	next->which = !group->now.which;
 	disk->header.count = cpu_to_le32(count);
 	smv_block_seal(disk, SMV_MAGIC_GROUP, alloc->uuid,
-		       smv_alloc_group_block(alloc, number, next->current), alloc->generation);
+		       smv_alloc_group_block(alloc, number, next->which), alloc->generation);
 	next->generation = alloc->generation;
 	next->crc = le32_to_cpu(disk->header.crc);
 	next->free = (u16)(group->chunks - bits_count(owned, SMV_GROUP_BITMAP_BYTES));

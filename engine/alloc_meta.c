@@ -32,9 +32,9 @@
 
 /* -- the directory ----------------------------------------------------------- */
 
-u64 smv_alloc_directory_block(const struct smv_alloc *alloc, u64 pair, bool current)
+u64 smv_alloc_directory_block(const struct smv_alloc *alloc, u64 pair, bool which)
 {
-	return alloc->geometry.directory_block + 2 * pair + current;
+	return alloc->geometry.directory_block + 2 * pair + which;
 }
 
 /* The groups of a directory pair, half open. */
@@ -46,7 +46,7 @@ static u64 pair_groups(const struct smv_alloc *alloc, u64 pair, u64 *first)
 	return end < alloc->geometry.groups ? end : alloc->geometry.groups;
 }
 
-int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, const void *block)
+int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool which, const void *block)
 {
 	const struct smv_disk_directory *disk = block;
 	u64 first;
@@ -54,7 +54,7 @@ int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, co
 	int err;
 
 	err = smv_block_verify(block, SMV_MAGIC_DIRECTORY, alloc->uuid,
-			       smv_alloc_directory_block(alloc, pair, current));
+			       smv_alloc_directory_block(alloc, pair, which));
 	if (err)
 		return err;
 	for (u64 i = first; i < end; i++) {
@@ -63,7 +63,7 @@ int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, co
 			.generation = le64_to_cpu(from->generation),
 			.crc = le32_to_cpu(from->crc),
 			.free = le16_to_cpu(from->free),
-			.current = from->current,
+			.which = from->which,
 			.meta = from->meta,
 		};
 
@@ -71,7 +71,7 @@ int smv_alloc_load_directory(struct smv_alloc *alloc, u64 pair, bool current, co
 		if (err)
 			return err;
 	}
-	if (current)
+	if (which)
 		smv_alloc_bit_set(smv_alloc_private(alloc)->directory_now, (u32)pair);
 	return 0;
 }
@@ -92,7 +92,7 @@ static void directory_build(struct smv_alloc *alloc, u64 pair, struct smv_disk_d
 		to->generation = cpu_to_le64(state->generation);
 		to->crc = cpu_to_le32(state->crc);
 		to->free = cpu_to_le16(state->free);
-		to->current = state->current;
+		to->which = state->which;
 		to->meta = state->meta;
 	}
 	disk->header.count = cpu_to_le32((u32)(end - first));
@@ -316,7 +316,7 @@ static bool write_next(struct smv_alloc *alloc, void *buffer, u64 *block)
 		if (!group->frozen_dirty)
 			continue;
 		smv_alloc_group_build(alloc, number, buffer);
-		*block = smv_alloc_group_block(alloc, number, group->next.current);
+		*block = smv_alloc_group_block(alloc, number, group->next.which);
 		return true;
 	}
 	while (p->write_pair < smv_alloc_directory_pairs(alloc)) {

@@ -17,7 +17,7 @@ struct smv_alloc_state {
 	u64 generation;
 	u32 crc;
 	u16 free;
-	u8 current;
+	u8 which;
 	u8 meta;
 };
 

@@ -140,7 +140,7 @@ struct smv_disk_group_state {
 	__le64 generation;
 	__le32 crc;
 	__le16 free; /* chunks neither data nor metadata nor head */
-	u8 current; /* which of the pair */
+	u8 which; /* which of the pair */
 	u8 meta; /* metadata chunks, in 255ths of what meta[] has room for, rounded up */
 };
 SMV_STATIC_ASSERT(sizeof(struct smv_disk_group_state) == 16);

@@ -263,7 +263,7 @@ static void walk_metas(u64 first, const struct smv_disk_group *disk, u8 *used)
 static void walk_group(u64 number, const struct smv_disk_group_state *state, u8 *used)
 {
 	u64 first = rig.geometry.first_chunk + number * SMV_GROUP_CHUNKS;
-	u64 place = first * rig.geometry.chunk_blocks + state->current;
+	u64 place = first * rig.geometry.chunk_blocks + state->which;
 	const struct smv_disk_group *disk = (const void *)rig_block(place);
 	u32 free_chunks = 0;
 

@@ -642,10 +642,10 @@ UNIT_TEST(a_directory_that_is_impossible_is_damage)
 
 	begin(4000, 4);
 	block = rig.geometry.directory_block;
-	directory.group[0].current = 2;
+	directory.group[0].which = 2;
 	smv_block_seal(&directory, SMV_MAGIC_DIRECTORY, rig.uuid, block, 1);
 	EXPECT_EQ(smv_alloc_load_directory(&rig.alloc, 0, false, &directory), -EUCLEAN);
-	directory.group[0].current = 0;
+	directory.group[0].which = 0;
 	directory.group[0].free = cpu_to_le16(16384);
 	smv_block_seal(&directory, SMV_MAGIC_DIRECTORY, rig.uuid, block, 1);
 	EXPECT_EQ(smv_alloc_load_directory(&rig.alloc, 0, false, &directory), -EUCLEAN);

@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of the kernel side share.
+ *
+ *   smv_dev    an active store: the engine, its lock, its workers
+ *   smv_vol    a volume in use by a dm device, or an origin read by a snapshot's
+ *   smv_target one table's instance of an origin or snapshot target
+ *   smv_bio    a bio on its way through map(), gate and workers
+ *   smv_unit   one chunk's job: a copy, a move, a snapshot write
+ *
+ * Locks, outermost first: smv_stores_mutex (the list of stores, the volumes in use, commands,
+ * construction and destruction of targets), vol->stage_lock,
+ * dev->commit_mutex, dev->lock (the engine), then the spinlocks: vol->range_lock; dev->fall_lock,
+ * dev->wait_lock (waiting lists, free units).
+ */
+#ifndef SMV_DEV_H
+#define SMV_DEV_H
+
+#include <linux/bio.h>
+#include <linux/completion.h>
+#include <linux/device-mapper.h>
+#include <linux/interval_tree.h>
+#include <linux/list.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "compat.h"
+#include "store.h"
+
+#define DM_MSG_PREFIX "snap-mv"
+
+#define SMV_UNITS 1024u /* jobs of a store at once */
+#define SMV_BIO_CHUNKS 512u /* of one bio to a snapshot; a larger one is trimmed */
+#define SMV_WINDOW 32u /* jobs of one origin write at once */
+#define SMV_FALL_BUCKETS 256u
+#define SMV_BIT_PAGES 8192u /* of preserved bits, for a store: 32 MiB */
+#define SMV_DRAIN_SECONDS 60u
+
+/* Something that waits in a list; waking it queues its work. */
+struct smv_waiter {
+	struct list_head list;
+	struct work_struct work;
+	u64 lsn;
+	unsigned long deadline; /* in jiffies, when held for space; 0: none */
+};
+
+/* Chunks [start, last] of a volume, locked or waiting for it. */
+struct smv_range {
+	struct interval_tree_node node;
+	u64 sequence;
+	unsigned int blockers;
+	struct smv_waiter *waiter;
+};
+
+/* A read of an origin's chunk in place on behalf of a snapshot. */
+struct smv_fall {
+	struct hlist_node node;
+	struct smv_vol *origin; /* NULL: none */
+	u64 chunk;
+};
+
+struct smv_flight {
+	u64 ins;
+	u64 outs;
+};
+
+struct smv_stats {
+	atomic64_t copies, moves, snapshot_copies, gated, dropped, lost, events;
+};
+
+struct smv_dev {
+	struct list_head list; /* of all stores */
+	unsigned int references; /* store targets and volumes; under the list's mutex */
+	unsigned int targets; /* store targets */
+	struct mapped_device *md;
+	struct dm_table *table; /* the live one: events */
+	struct block_device *bdev;
+	dev_t number; /* of bdev, kept after it is gone */
+
+	struct mutex commit_mutex; /* one commit at a time */
+	struct mutex lock; /* every call of the engine */
+	struct smv_store *store;
+	u32 chunk_sectors;
+	u32 chunk_shift; /* sectors to chunks */
+	bool read_only;
+	bool failed;
+	bool gone; /* its table was taken away */
+	bool suspended;
+	bool full; /* a write has found no space */
+	bool low, full_reported, cleaning, failure_reported; /* as last reported */
+	u64 dropped_reported;
+	unsigned int eventing; /* events being raised on the table; under wait_lock */
+
+	struct smv_settings settings; /* a copy, for looking at without the lock */
+	struct xarray reported; /* numbers of the invalid snapshots reported */
+
+	struct list_head vols; /* under the list's mutex */
+
+	/* host_kernel.c */
+	struct bio_set bios;
+	mempool_t blocks;
+
+	/* worker.c */
+	struct workqueue_struct *meta; /* commit, checkpoint, reap */
+	struct workqueue_struct *gate; /* bios and units */
+	struct workqueue_struct *back; /* cleaner, movers, flushes while rolling */
+	struct work_struct commit_work;
+	struct work_struct checkpoint_work;
+	struct work_struct reap_work;
+	struct delayed_work room_work;
+	struct delayed_work hold_work;
+	struct delayed_work clean_work;
+	struct smv_io commit_io;
+	struct smv_io checkpoint_io;
+	bool checkpoint_asked;
+	bool clean_active;
+	spinlock_t wait_lock;
+	wait_queue_head_t wait;
+	struct list_head lsn_list, room_list, space_list, unit_list, fall_list;
+	u64 durable;
+	u64 space_epoch; /* counts the times space has come back */
+	atomic64_t written; /* data writes to the store that have completed */
+	u64 flushed; /* as many of them are durable */
+	unsigned int waiting; /* held for space */
+
+	/* first writes gathered; under lock */
+	unsigned int copying, copied;
+
+	/* data I/O on the store, in two generations; under lock, but for the counters */
+	atomic_t ios[2];
+	unsigned int generation;
+	bool reaping;
+
+	/* copy.c */
+	struct list_head units; /* free */
+	struct smv_unit *unit_array;
+	mempool_t pages;
+	struct mutex page_mutex;
+
+	/* range.c */
+	spinlock_t fall_lock;
+	struct hlist_head falls[SMV_FALL_BUCKETS];
+
+	atomic_t bit_pages;
+	struct smv_stats stats;
+	struct smv_host host;
+};
+
+struct smv_vol {
+	struct list_head list; /* of its store */
+	unsigned int references;
+	unsigned int targets; /* open count, under the list's mutex */
+	struct smv_dev *dev;
+	struct smv_vol *origin; /* itself, for an origin; else holds a reference */
+	struct mapped_device *md; /* of its targets; NULL: only its snapshots use it */
+	struct smv_volume *volume;
+	u64 number;
+	u64 sectors;
+	u64 chunks;
+	struct block_device *bdev; /* an origin's device, while its own target exists */
+	bool running; /* resumed */
+	bool finishing; /* its rollback has ended, not yet durably */
+	bool noflush; /* being suspended without a flush: give held bios back */
+	bool internal; /* suspended by its store */
+
+	/* the fast path's */
+	struct smv_flight __percpu *flight;
+	int closed;
+	bool readers;
+	bool rolling;
+	wait_queue_head_t drained;
+	struct list_head closed_list;
+	unsigned long **bits;
+	u64 bit_pages;
+	atomic_t gated;
+
+	/* snapshots: what a FLUSH has to wait for; under dev->lock */
+	u64 lsn;
+	atomic64_t written;
+
+	spinlock_t range_lock;
+	struct rb_root_cached ranges;
+	u64 range_sequence;
+	atomic_t falls; /* in flight, of an origin */
+
+	/* rollback */
+	struct mutex stage_lock;
+	struct delayed_work move_work;
+	bool stage_asked;
+	u32 moved_unstaged;
+};
+
+struct smv_target {
+	struct dm_target *ti;
+	struct smv_vol *vol;
+	struct smv_dev *dev;
+	struct dm_dev *store;
+	struct dm_dev *device; /* the origin's */
+	struct smv_volume *volume; /* opened */
+};
+
+struct smv_bio {
+	struct smv_target *target;
+	struct smv_vol *vol;
+	struct smv_waiter wait;
+	struct smv_range range;
+	struct smv_fall fall;
+	u64 first, end, next; /* chunks */
+	u64 lsn;
+	u64 cursor;
+	struct list_head units;
+	atomic_t pending;
+	blk_status_t status;
+	u8 generation;
+	bool counted; /* in ios[generation] */
+	bool entered;
+	bool locked; /* holds or waits for the range */
+	bool started; /* a job in this pass */
+	bool drop; /* held long enough */
+	bool unread; /* metadata it needs cannot be read */
+	bool fua; /* after it, what a FLUSH does */
+	int verdict; /* of the last pass */
+	struct smv_job job; /* the one that found no space */
+	u64 dropped[2], dropped_end[2]; /* epochs, and up to which chunk smv_drop() has seen to them */
+	u64 space_epoch; /* when it began */
+	unsigned long held_since;
+};
+
+struct smv_unit {
+	struct list_head list;
+	struct smv_bio *io; /* NULL: the mover's */
+	struct smv_dev *dev;
+	struct smv_waiter wait;
+	struct smv_job job;
+	struct smv_fall fall;
+	u8 generation;
+	bool counted;
+	blk_status_t status;
+
+	/* the copy */
+	struct block_device *from;
+	struct block_device *to;
+	sector_t from_sector;
+	sector_t to_sector;
+	u32 sectors;
+	bool zero;
+	bool read_failed;
+	void (*done)(struct smv_unit *unit);
+	struct completion *complete; /* the mover's */
+	struct list_head pages; /* from the pool, or */
+	struct page *block; /* one block of them */
+	struct bio *bio;
+};
+
+/* ---- open.c ---- */
+struct smv_features {
+	bool read_only;
+	bool force;
+	u8 host[SMV_UUID_BYTES];
+	u8 boot[SMV_UUID_BYTES];
+	u32 cache_blocks;
+	u32 overlay_entries;
+};
+extern struct mutex smv_stores_mutex;
+int smv_dev_get(struct dm_target *ti, struct block_device *bdev, const struct smv_features *features,
+		struct smv_dev **found);
+struct smv_dev *smv_dev_find(struct block_device *dm_bdev);
+void smv_dev_put_target(struct smv_dev *dev);
+void smv_dev_put(struct smv_dev *dev);
+
+/* ---- host_kernel.c ---- */
+int smv_host_init(struct smv_dev *dev);
+void smv_host_exit(struct smv_dev *dev);
+int smv_host_io(struct smv_dev *dev, const struct smv_io *io);
+int smv_host_fetch(struct smv_dev *dev, u64 block);
+
+/* ---- worker.c ---- */
+int smv_worker_init(struct smv_dev *dev);
+void smv_worker_stop(struct smv_dev *dev);
+void smv_worker_exit(struct smv_dev *dev);
+void smv_lock(struct smv_dev *dev);
+bool smv_trylock(struct smv_dev *dev);
+void smv_unlock(struct smv_dev *dev);
+void smv_fail(struct smv_dev *dev, const char *reason);
+void smv_commit_kick(struct smv_dev *dev);
+void smv_room_wanted(struct smv_dev *dev, struct smv_vol *vol);
+void smv_wake_list(struct smv_dev *dev, struct list_head *list);
+bool smv_wait_lsn(struct smv_dev *dev, struct smv_waiter *waiter, u64 lsn);
+void smv_wait_list(struct smv_dev *dev, struct list_head *list, struct smv_waiter *waiter);
+int smv_wait_durable(struct smv_dev *dev, u64 lsn);
+void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
+int smv_flush_data(struct smv_dev *dev, u64 written);
+void smv_gather(struct smv_dev *dev);
+void smv_space_back(struct smv_dev *dev);
+
+/* A reference on a generation of data I/O; taken under dev->lock. */
+static inline u8 smv_io_enter(struct smv_dev *dev)
+{
+	atomic_inc(&dev->ios[dev->generation]);
+	return (u8)dev->generation;
+}
+
+static inline void smv_io_leave(struct smv_dev *dev, u8 generation)
+{
+	if (atomic_dec_and_test(&dev->ios[generation]) && READ_ONCE(dev->reaping))
+		queue_work(dev->meta, &dev->reap_work);
+}
+
+/* ---- report.c ---- */
+void smv_event(struct smv_dev *dev);
+void smv_report_state(struct smv_dev *dev);
+const char *smv_vol_name(struct smv_dev *dev, struct smv_volume *volume, char *buffer);
+#define SMV_VOL_NAME_BYTES (2 * SMV_NAME_BYTES)
+
+/* ---- background.c, mover.c ---- */
+void smv_background_init(struct smv_dev *dev);
+void smv_background_kick(struct smv_dev *dev);
+void smv_background_hurry(struct smv_dev *dev);
+void smv_mover_init(struct smv_vol *vol);
+void smv_mover_kick(struct smv_vol *vol);
+void smv_mover_stop(struct smv_vol *vol);
+int smv_origin_sync(struct smv_vol *vol, struct block_device *bdev);
+
+/* ---- vol.c ---- */
+int smv_vol_get(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol **found);
+void smv_vol_put(struct smv_vol *vol);
+struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number);
+int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md);
+void smv_vol_release(struct smv_vol *vol);
+void smv_vol_readers(struct smv_vol *vol);
+void smv_vol_close_gate(struct smv_vol *vol);
+bool smv_vol_drain(struct smv_vol *vol, unsigned long timeout);
+void smv_vol_open_gate(struct smv_vol *vol);
+u64 smv_vol_entered(struct smv_vol *vol);
+
+static inline void smv_leave(struct smv_vol *vol)
+{
+	this_cpu_inc(vol->flight->outs);
+	smp_mb(); /* pairs with the closing of the gate: the count, then the look */
+	if (unlikely(READ_ONCE(vol->closed)))
+		wake_up_all(&vol->drained);
+}
+
+/* A write is in flight from here on, unless the gate is closed. */
+static inline bool smv_enter(struct smv_vol *vol)
+{
+	this_cpu_inc(vol->flight->ins);
+	smp_mb(); /* pairs with the closing of the gate: the count, then the look */
+	if (likely(!READ_ONCE(vol->closed)))
+		return true;
+	smv_leave(vol);
+	return false;
+}
+
+/* ---- preserved.c ---- */
+int smv_preserved_init(struct smv_vol *vol);
+void smv_preserved_exit(struct smv_vol *vol);
+bool smv_preserved_test(struct smv_vol *vol, u64 first, u64 end);
+void smv_preserved_set(struct smv_vol *vol, u64 first, u64 end);
+void smv_preserved_clear(struct smv_vol *vol);
+
+/* ---- range.c ---- */
+bool smv_range_lock(struct smv_vol *vol, struct smv_range *range);
+bool smv_range_trylock(struct smv_vol *vol, struct smv_range *range);
+void smv_range_unlock(struct smv_vol *vol, struct smv_range *range);
+void smv_fall_begin(struct smv_dev *dev, struct smv_fall *fall, struct smv_vol *origin, u64 chunk);
+void smv_fall_end(struct smv_dev *dev, struct smv_fall *fall);
+bool smv_fall_wait(struct smv_vol *origin, u64 first, u64 end, struct smv_waiter *waiter);
+
+/* ---- copy.c ---- */
+int smv_copy_init(struct smv_dev *dev);
+void smv_copy_exit(struct smv_dev *dev);
+struct smv_unit *smv_unit_get(struct smv_dev *dev);
+u32 smv_unit_get_many(struct smv_dev *dev, struct list_head *list, u32 count,
+		      struct smv_waiter *waiter);
+void smv_unit_put(struct smv_unit *unit);
+void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit));
+void smv_unit_places(struct smv_unit *unit, struct smv_vol *vol, struct block_device *origin);
+void smv_unit_queue(struct smv_unit *unit, work_func_t work);
+
+static inline sector_t smv_store_sector(struct smv_dev *dev, struct smv_store_chunk chunk)
+{
+	return (sector_t)chunk.no << dev->chunk_shift;
+}
+
+/* ---- bio.c ---- */
+void smv_bio_init(struct smv_bio *io, struct smv_target *target, struct bio *bio);
+struct bio *smv_bio_of(struct smv_bio *io);
+void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func_t work);
+void smv_bio_lock(struct smv_bio *io, work_func_t work);
+void smv_bio_unlock(struct smv_bio *io);
+bool smv_bio_enter(struct smv_bio *io);
+void smv_bio_leave(struct smv_bio *io);
+void smv_bio_release(struct smv_bio *io);
+void smv_bio_end(struct smv_bio *io, blk_status_t status);
+bool smv_bio_park_closed(struct smv_bio *io);
+bool smv_bio_park_room(struct smv_bio *io);
+bool smv_bio_hold(struct smv_bio *io);
+void smv_bio_written(struct smv_vol *vol);
+void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,
+		      sector_t to);
+
+/* ---- gate.c ---- */
+void smv_gate_write(struct smv_bio *io);
+
+/* ---- discard.c ---- */
+int smv_discard_origin(struct smv_bio *io, struct bio *bio);
+int smv_discard_snapshot(struct smv_bio *io, struct bio *bio);
+
+/* ---- read.c ---- */
+int smv_read_map(struct smv_bio *io, struct bio *bio);
+
+/* ---- snapshot_write.c ---- */
+int smv_snapshot_write_map(struct smv_bio *io, struct bio *bio);
+int smv_snapshot_flush_map(struct smv_bio *io);
+
+/* ---- text.c ---- */
+int smv_text_decode(char *text);
+size_t smv_text_encode(char *out, size_t size, const char *text);
+
+/* ---- command.c, snapshot_command.c, listing.c ---- */
+#define SMV_REPLY_BYTES 512
+struct smv_command {
+	struct smv_dev *dev;
+	unsigned int argc; /* without the message's name */
+	char **argv;
+	char reply[SMV_REPLY_BYTES];
+	unsigned int length;
+};
+void smv_reply(struct smv_command *command, const char *format, ...) __printf(2, 3);
+struct smv_volume *smv_find_volume(struct smv_dev *dev, const char *name);
+int smv_command_snapshot(struct smv_command *command);
+int smv_command_rollback(struct smv_command *command);
+int smv_command_list(struct smv_command *command);
+int smv_command_text(struct smv_command *command, bool identity);
+int smv_command_fingerprint(struct smv_command *command);
+int smv_command_exceptions(struct smv_command *command);
+int smv_command_progress(struct smv_command *command);
+int smv_command_durable(struct smv_dev *dev, int r, u64 lsn);
+
+/* ---- message.c, status.c ---- */
+int smv_message(struct smv_dev *dev, unsigned int argc, char **argv, char *result,
+		unsigned int maxlen);
+void smv_status_store(struct smv_dev *dev, char *result, unsigned int maxlen);
+void smv_status_volume(struct smv_target *target, char *result, unsigned int maxlen);
+
+extern struct target_type smv_store_target;
+extern struct target_type smv_origin_target;
+extern struct target_type smv_snapshot_target;
+extern bool smv_assert_failed;
+
+/* ---- target.c ---- */
+int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool snapshot);
+void smv_target_free(struct dm_target *ti);
+void smv_target_presuspend(struct dm_target *ti);
+void smv_target_postsuspend(struct dm_target *ti);
+void smv_target_resume(struct dm_target *ti);
+int smv_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);
+void smv_target_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,
+		       unsigned int maxlen);
+
+#endif

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Discards, and WRITE ZEROES of whole chunks of snapshots.
+ *
+ * Promises: a discard of an origin reaches its device only where no snapshot
+ * reads the chunk in place and no rollback still has to fill it; elsewhere it
+ * completes without effect. A discarded or zeroed whole chunk of a snapshot
+ * reads as zeroes and holds nothing in the store.
+ *
+ * Structure: map() takes either a piece of a chunk (a discard of it has no
+ * effect, zeroes are written) or a run of whole chunks, which is locked as a
+ * range and decided in a worker.
+ */
+#include "dev.h"
+
+#define DISCARD_CHUNKS 256u
+
+/*
+ * Trims the bio to a run of whole chunks (true), or to a piece of one (false). The
+ * volume's last chunk is whole if it is covered up to the volume's end.
+ */
+static bool discard_trim(struct smv_bio *io, struct bio *bio)
+{
+	struct smv_dev *dev = io->vol->dev;
+	sector_t start = bio->bi_iter.bi_sector, end = bio_end_sector(bio);
+	sector_t mask = dev->chunk_sectors - 1, cut;
+	bool whole = true;
+
+	if (start & mask) {
+		cut = min(end, (start | mask) + 1);
+		whole = false;
+	} else if (end == io->vol->sectors || !(end & mask)) {
+		cut = end;
+	} else if (end - start < dev->chunk_sectors) {
+		cut = end;
+		whole = false;
+	} else {
+		cut = end & ~mask;
+	}
+	if (whole)
+		cut = min(cut, start + ((sector_t)DISCARD_CHUNKS << dev->chunk_shift));
+	if (cut != end)
+		dm_accept_partial_bio(bio, cut - start);
+	io->end = ((cut - 1) >> dev->chunk_shift) + 1;
+	return whole;
+}
+
+static int discard_no_effect(struct smv_bio *io)
+{
+	io->locked = false;
+	smv_bio_end(io, BLK_STS_OK);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/* ---- origins ---- */
+
+/* Which chunks may be passed down. Under dev->lock, entered. */
+static int origin_ask(struct smv_bio *io, unsigned long *pass, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	u64 chunk;
+	bool go;
+	int r;
+
+	for (chunk = io->first; chunk < io->end; chunk++) {
+		r = smv_origin_discard(vol->dev->store, vol->volume, chunk, &go, miss);
+		if (r == -EAGAIN)
+			return r;
+		if (!r && go && !smv_fall_wait(vol, chunk, chunk + 1, NULL))
+			__set_bit(chunk - io->first, pass);
+	}
+	return 0;
+}
+
+/* Passes the runs of set bits down to the origin. */
+static void origin_pass(struct smv_bio *io, unsigned long *pass)
+{
+	struct bio *bio = smv_bio_of(io);
+	struct smv_dev *dev = io->vol->dev;
+	u32 first, end, count = io->end - io->first;
+	sector_t from, to;
+
+	for (first = find_first_bit(pass, count); first < count;
+	     first = find_next_bit(pass, count, end)) {
+		end = find_next_zero_bit(pass, count, first);
+		from = (sector_t)first << dev->chunk_shift;
+		to = min_t(sector_t, (sector_t)end << dev->chunk_shift, bio_sectors(bio));
+		smv_child_submit(io, io->target->device->bdev, from, to - from,
+				 bio->bi_iter.bi_sector + from);
+	}
+}
+
+static void origin_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+	struct smv_dev *dev = io->vol->dev;
+	DECLARE_BITMAP(pass, DISCARD_CHUNKS) = { 0 };
+	u64 miss = 0;
+	int r;
+
+	if (io->started) {
+		smv_bio_end(io, io->status);
+		return;
+	}
+	do {
+		bitmap_zero(pass, DISCARD_CHUNKS);
+		smv_lock(dev);
+		if (!smv_bio_enter(io)) {
+			smv_unlock(dev);
+			if (smv_bio_park_closed(io))
+				return;
+			r = -EAGAIN;
+			continue;
+		}
+		r = origin_ask(io, pass, &miss);
+		if (r)
+			smv_bio_leave(io);
+		smv_unlock(dev);
+		if (r && smv_host_fetch(dev, miss)) {
+			smv_bio_end(io, BLK_STS_OK);
+			return;
+		}
+	} while (r == -EAGAIN);
+	io->started = true;
+	atomic_set(&io->pending, 1);
+	origin_pass(io, pass);
+	if (atomic_dec_and_test(&io->pending))
+		smv_bio_end(io, BLK_STS_OK);
+}
+
+int smv_discard_origin(struct smv_bio *io, struct bio *bio)
+{
+	struct smv_vol *vol = io->vol;
+
+	if (smv_bio_enter(io)) {
+		if (!READ_ONCE(vol->readers) && !READ_ONCE(vol->rolling))
+			return DM_MAPIO_REMAPPED;
+		smv_bio_leave(io);
+	}
+	if (!discard_trim(io, bio))
+		return discard_no_effect(io);
+	smv_bio_lock(io, origin_worker);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/* ---- snapshots ---- */
+
+/* Zero entries from io->next on. Under dev->lock, entered. */
+static int zero_chunks(struct smv_bio *io, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	u64 lsn = 0;
+	int r = 0;
+
+	while (io->next < io->end && !r) {
+		r = smv_snapshot_zero(vol->dev->store, vol->volume, io->next, &lsn, miss);
+		if (!r)
+			io->next++;
+	}
+	if (lsn > vol->lsn)
+		WRITE_ONCE(vol->lsn, lsn);
+	return r;
+}
+
+static void zero_end(struct smv_bio *io, int r)
+{
+	smv_bio_end(io, r == -ENOSPC ? BLK_STS_NOSPC : errno_to_blk_status(r));
+}
+
+static void zero_fua_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+
+	zero_end(io, smv_wait_durable(io->vol->dev, READ_ONCE(io->vol->lsn)));
+}
+
+static void zero_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+	struct smv_dev *dev = io->vol->dev;
+	u64 miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		if (!smv_bio_enter(io)) {
+			smv_unlock(dev);
+			if (smv_bio_park_closed(io))
+				return;
+			r = -EAGAIN;
+			continue;
+		}
+		r = zero_chunks(io, &miss);
+		smv_bio_leave(io);
+		smv_unlock(dev);
+		if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == -EAGAIN);
+	if (r == -EBUSY) {
+		smv_bio_park_room(io);
+		return;
+	}
+	if (!r && smv_bio_of(io)->bi_opf & REQ_FUA) {
+		smv_bio_unlock(io);
+		smv_bio_queue(io, dev->back, zero_fua_worker);
+		return;
+	}
+	zero_end(io, r);
+}
+
+int smv_discard_snapshot(struct smv_bio *io, struct bio *bio)
+{
+	if (discard_trim(io, bio)) {
+		smv_bio_lock(io, zero_worker);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
+		return smv_snapshot_write_map(io, bio);
+	return discard_no_effect(io);
+}

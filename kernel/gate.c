@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Origin writes that must wait: for chunks to be preserved, or moved by a
+ * rollback first.
+ *
+ * Promises: the write is issued once, whole, when the engine says GO for each of
+ * its chunks at one moment at which it has entered the flight counters, what it
+ * published is durable, and nobody reads these chunks in place for a snapshot.
+ *
+ * Structure: a bio holds the range of its chunks from beginning to issue. It
+ * works in passes: a pass asks the engine for each chunk and starts the jobs it
+ * names, SMV_WINDOW at a time; when they are done and what they published is
+ * durable, the next pass begins. A pass that finds GO everywhere issues the
+ * bio. Each pass ends with a verdict, on which gate_settle() acts when no job
+ * of the bio runs any more:
+ *
+ *   0             jobs were started -> wait for the commit, next pass
+ *   -EINPROGRESS  the window is full -> go on where it stopped
+ *   -ENOBUFS      no unit is free -> wait for one
+ *   -EBUSY        no room for records -> wait for a commit or checkpoint
+ *   -ENOSPC       the store is full -> hold, or drop and next pass
+ *   others        the store has failed: the write goes on if the engine says that
+ *                 nothing is pending there, else it fails
+ *
+ * Rules: a range is given back only when what was published under it is durable,
+ * so that a later write cannot take GO for durable. Copies are decided outside
+ * the flight counters, so that a snapshot command does not wait for them; what
+ * it overtakes is cancelled by the engine (-ESTALE) and decided anew.
+ *
+ * A crash leaves chunks that are preserved and not yet overwritten: harmless.
+ */
+#include "dev.h"
+
+#define GATE_GONE 1 /* issued, ended or waiting in a list */
+
+static void gate_worker(struct work_struct *work);
+
+static void gate_end(struct smv_bio *io, blk_status_t status)
+{
+	atomic_dec(&io->vol->gated);
+	smv_bio_end(io, status);
+}
+
+/* The bio has entered and may go; dev->lock is held and given back. */
+static int gate_issue(struct smv_bio *io)
+{
+	struct smv_vol *vol = io->vol;
+	struct bio *bio = smv_bio_of(io);
+
+	smv_unlock(vol->dev);
+	if (bio->bi_opf & REQ_FUA && vol->rolling) {
+		bio->bi_opf &= ~REQ_FUA;
+		io->fua = true;
+	}
+	smv_bio_unlock(io);
+	atomic_dec(&vol->gated);
+	bio_set_dev(bio, io->target->device->bdev);
+	submit_bio_noacct(bio);
+	return GATE_GONE;
+}
+
+/* All chunks are ready: issue, unless they are read in place. As gate_issue(). */
+static int gate_ready(struct smv_bio *io)
+{
+	struct smv_vol *vol = io->vol;
+	bool waits;
+
+	if (smv_fall_wait(vol, io->first, io->end, NULL)) {
+		smv_bio_leave(io);
+		waits = smv_fall_wait(vol, io->first, io->end, &io->wait);
+		smv_unlock(vol->dev);
+		return waits ? GATE_GONE : -EINPROGRESS;
+	}
+	if (!vol->dev->failed)
+		smv_preserved_set(vol, io->first, io->end);
+	return gate_issue(io);
+}
+
+static void gate_start(struct smv_bio *io, struct smv_unit *unit, struct list_head *list)
+{
+	struct smv_dev *dev = io->vol->dev;
+
+	unit->io = io;
+	smv_unit_places(unit, io->vol, io->target->device->bdev);
+	if (unit->job.todo == SMV_TODO_COPY)
+		dev->copying++;
+	list_add_tail(&unit->list, list);
+	atomic_inc(&io->pending);
+	io->started = true;
+	io->next++;
+}
+
+/* Has smv_drop() seen to this chunk in the epoch that the job would preserve? */
+static bool gate_dropped(struct smv_bio *io, struct smv_job *job)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(io->dropped); i++) {
+		if (io->next < io->dropped_end[i] && io->dropped[i] == job->key.epoch &&
+		    job->dropped != job->key.epoch) {
+			job->dropped = job->key.epoch;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int gate_ask_one(struct smv_bio *io, struct smv_job *job, u64 *miss)
+{
+	struct bio *bio = smv_bio_of(io);
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	sector_t start = (sector_t)io->next << dev->chunk_shift;
+	int r;
+
+	memset(job, 0, sizeof(*job));
+	job->whole = bio->bi_iter.bi_sector <= start &&
+		     bio_end_sector(bio) >= min_t(u64, start + dev->chunk_sectors, vol->sectors);
+	do {
+		r = smv_origin_write(dev->store, vol->volume, io->next, job, miss);
+	} while (r == -ENOSPC && gate_dropped(io, job));
+	if (r == -ENOSPC)
+		io->job = *job;
+	return r;
+}
+
+/* Asks for chunks from io->next on; 0: asked for all. Under dev->lock. */
+static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	struct smv_unit *unit;
+	u32 jobs = 0;
+	int r;
+
+	while (io->next < io->end) {
+		if (io->entered && smv_preserved_test(vol, io->next, io->next + 1)) {
+			io->next++;
+			continue;
+		}
+		unit = jobs < SMV_WINDOW ? smv_unit_get(dev) : NULL;
+		if (!unit)
+			return io->started ? -EINPROGRESS : -ENOBUFS;
+		r = gate_ask_one(io, &unit->job, miss);
+		if (!r && unit->job.todo != SMV_TODO_GO) {
+			gate_start(io, unit, list);
+			jobs++;
+			continue;
+		}
+		smv_unit_put(unit);
+		if (r)
+			return r;
+		io->next++;
+	}
+	return 0;
+}
+
+/* ---- jobs ---- */
+
+static void gate_job_published(struct smv_unit *unit)
+{
+	struct smv_bio *io = unit->io;
+	struct smv_dev *dev = unit->dev;
+
+	smv_unit_put(unit);
+	if (atomic_dec_and_test(&io->pending))
+		queue_work(dev->gate, &io->wait.work);
+}
+
+/* What the engine hears of a job's end. Under dev->lock. */
+static int gate_job_report(struct smv_unit *unit, u64 *lsn, u64 *miss)
+{
+	struct smv_store *store = unit->dev->store;
+
+	if (!unit->status)
+		return smv_job_done(store, &unit->job, lsn, miss);
+	if (unit->job.todo == SMV_TODO_COPY && unit->read_failed)
+		return smv_job_lost(store, &unit->job, lsn, miss);
+	smv_job_cancel(store, &unit->job);
+	if (unit->job.todo == SMV_TODO_COPY)
+		smv_store_fail(store, "a preserved chunk could not be written");
+	else
+		unit->io->status = unit->status;
+	return 0;
+}
+
+static void gate_job_account(struct smv_unit *unit, int r, u64 lsn)
+{
+	struct smv_dev *dev = unit->dev;
+	struct smv_bio *io = unit->io;
+
+	if (lsn > io->lsn)
+		io->lsn = lsn;
+	if (unit->job.todo == SMV_TODO_MOVE) {
+		atomic64_inc(&dev->stats.moves);
+		return;
+	}
+	dev->copying--;
+	if (!r && lsn)
+		dev->copied++;
+	smv_gather(dev);
+	atomic64_inc(&dev->stats.copies);
+	if (unit->read_failed) {
+		atomic64_inc(&dev->stats.lost);
+		DMERR_LIMIT("%s: chunk %llu of an origin cannot be read: lost to its snapshots",
+			    dm_device_name(dev->md), unit->job.chunk);
+	}
+}
+
+static void gate_job_worker(struct work_struct *work)
+{
+	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
+	struct smv_dev *dev = unit->dev;
+	u64 lsn, miss = 0;
+	int r;
+
+	for (;;) {
+		lsn = 0;
+		smv_lock(dev);
+		r = gate_job_report(unit, &lsn, &miss);
+		if (r == -EBUSY) {
+			smv_room_wanted(dev, unit->io->vol);
+			smv_wait_list(dev, &dev->room_list, &unit->wait);
+		} else if (r != -EAGAIN) {
+			gate_job_account(unit, r, lsn);
+		}
+		smv_unlock(dev);
+		if (r != -EAGAIN)
+			break;
+		if (smv_host_fetch(dev, miss))
+			smv_fail(dev, "metadata could not be read");
+	}
+	if (r != -EBUSY)
+		gate_job_published(unit);
+}
+
+static void gate_job_done(struct smv_unit *unit)
+{
+	unit->wait.work.func = gate_job_worker;
+	gate_job_worker(&unit->wait.work);
+}
+
+static void gate_start_jobs(struct list_head *list)
+{
+	struct smv_unit *unit, *next;
+
+	list_for_each_entry_safe(unit, next, list, list) {
+		list_del_init(&unit->list);
+		smv_copy_start(unit, gate_job_done);
+	}
+}
+
+/* ---- passes ---- */
+
+static int gate_pass(struct smv_bio *io, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	LIST_HEAD(list);
+	int r;
+
+	smv_lock(dev);
+	io->space_epoch = dev->space_epoch;
+	if (!io->started) {
+		io->next = io->first;
+		if (!smv_bio_enter(io)) {
+			smv_unlock(dev);
+			return smv_bio_park_closed(io) ? GATE_GONE : -EINPROGRESS;
+		}
+	}
+	r = gate_ask(io, &list, miss);
+	if (!r && !io->started)
+		return gate_ready(io);
+	smv_bio_leave(io);
+	smv_unlock(dev);
+	gate_start_jobs(&list);
+	return r;
+}
+
+/* One pass, with the metadata it misses. GATE_GONE, or io->verdict is set. */
+static int gate_round(struct smv_bio *io)
+{
+	struct smv_dev *dev = io->vol->dev;
+	u64 miss = 0;
+	int r;
+
+	atomic_set(&io->pending, 1);
+	while ((r = gate_pass(io, &miss)) == -EAGAIN) {
+		if (smv_host_fetch(dev, miss)) {
+			io->unread = true;
+			smv_fail(dev, "metadata could not be read");
+		}
+	}
+	if (r == GATE_GONE)
+		return r;
+	io->verdict = r;
+	return 0;
+}
+
+static int gate_failed_ask(struct smv_bio *io, bool *go, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	u64 chunk;
+	int r;
+
+	*go = !vol->rolling;
+	if (io->unread || !vol->rolling)
+		return 0;
+	*go = true;
+	for (chunk = io->first; chunk < io->end && *go; chunk++) {
+		r = smv_write_failed(vol->dev->store, vol->volume, chunk, go, miss);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* The store has failed: the origin comes first. true: look again. */
+static bool gate_failed(struct smv_bio *io)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	bool go = false;
+	u64 miss;
+	int r;
+
+	smv_lock(dev);
+	if (!smv_store_failed(dev->store)) {
+		smv_unlock(dev);
+		gate_end(io, BLK_STS_IOERR);
+		return false;
+	}
+	if (!smv_bio_enter(io)) {
+		smv_unlock(dev);
+		return !smv_bio_park_closed(io);
+	}
+	r = gate_failed_ask(io, &go, &miss);
+	if (!r && go)
+		return gate_ready(io) == -EINPROGRESS;
+	smv_bio_leave(io);
+	smv_unlock(dev);
+	if (r == -EAGAIN) {
+		io->unread = smv_host_fetch(dev, miss) != 0;
+		return true;
+	}
+	gate_end(io, BLK_STS_IOERR);
+	return false;
+}
+
+/* The snapshots that needed this chunk in this epoch do so no more. */
+static void gate_remember_drop(struct smv_bio *io)
+{
+	u64 epoch = io->job.key.epoch;
+	u32 slot = epoch >= io->dropped[1];
+
+	io->dropped[slot] = epoch;
+	io->dropped_end[slot] = io->job.chunk + 1;
+	io->cursor = 0;
+	io->verdict = 0;
+}
+
+/* The policy is to drop what needs the chunk. true: next pass; false: the bio waits. */
+static bool gate_drop(struct smv_bio *io)
+{
+	struct smv_dev *dev = io->vol->dev;
+	u64 lsn = 0, miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		r = smv_drop(dev->store, &io->job, &io->cursor, &lsn, &miss);
+		if (lsn > io->lsn)
+			io->lsn = lsn;
+		smv_unlock(dev);
+		if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == 1 || r == -EAGAIN);
+	if (r == -EBUSY) {
+		io->verdict = -ENOSPC;
+		return !smv_bio_park_room(io);
+	}
+	gate_remember_drop(io);
+	if (r)
+		smv_fail(dev, "snapshots could not be marked invalid");
+	atomic64_inc(&dev->stats.dropped);
+	smv_commit_kick(dev);
+	return true;
+}
+
+/* As gate_drop(). A bio that is held asks again when it is woken. */
+static bool gate_nospace(struct smv_bio *io)
+{
+	if (io->drop)
+		return gate_drop(io);
+	io->verdict = -EINPROGRESS;
+	if (smv_bio_hold(io))
+		return false;
+	return io->drop ? gate_drop(io) : true;
+}
+
+static bool gate_wait_unit(struct smv_bio *io)
+{
+	struct smv_unit *unit;
+	LIST_HEAD(list);
+
+	if (!smv_unit_get_many(io->vol->dev, &list, 1, &io->wait))
+		return false;
+	unit = list_first_entry(&list, struct smv_unit, list);
+	list_del_init(&unit->list);
+	smv_unit_put(unit);
+	return true;
+}
+
+/* Waits for what was published. false: the bio waits. */
+static bool gate_durable(struct smv_bio *io)
+{
+	if (!io->lsn)
+		return true;
+	if (smv_wait_lsn(io->vol->dev, &io->wait, io->lsn))
+		return false;
+	io->lsn = 0;
+	return true;
+}
+
+/* Acts on the verdict of the last pass; no job of the bio runs. true: next pass. */
+static bool gate_settle(struct smv_bio *io)
+{
+	int verdict = io->verdict;
+
+	if (verdict == -EINPROGRESS)
+		return true;
+	if (verdict == -EBUSY && !io->lsn) {
+		io->verdict = -EINPROGRESS;
+		return !smv_bio_park_room(io);
+	}
+	if (!gate_durable(io))
+		return false;
+	if (io->status) {
+		gate_end(io, io->status);
+		return false;
+	}
+	switch (verdict) {
+	case 0:
+		io->started = false;
+		return true;
+	case -EBUSY:
+		return true;
+	case -ENOBUFS:
+		io->verdict = -EINPROGRESS;
+		return gate_wait_unit(io);
+	case -ENOSPC:
+		io->started = false;
+		return gate_nospace(io);
+	default:
+		return gate_failed(io);
+	}
+}
+
+static void gate_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+
+	for (;;) {
+		if (!gate_settle(io))
+			return;
+		if (io->verdict && io->verdict != -EINPROGRESS && io->verdict != -EBUSY &&
+		    io->verdict != -ENOBUFS)
+			continue;
+		if (gate_round(io))
+			return;
+		if (!atomic_dec_and_test(&io->pending))
+			return;
+	}
+}
+
+/* Takes over a write to an origin that may not go at once. */
+void smv_gate_write(struct smv_bio *io)
+{
+	atomic_inc(&io->vol->gated);
+	atomic64_inc(&io->vol->dev->stats.gated);
+	smv_bio_lock(io, gate_worker);
+}

@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A rollback's mover: brings the pending chunks of an origin into place, one
+ * after the other, and ends the rollback; and what a FLUSH of an origin takes
+ * while one runs.
+ *
+ * Promises (crash rules 1 and 2): a chunk is moved with its range locked; what
+ * is in place is preserved, durably, before it is overwritten, if a reader needs
+ * it, and reads of it in place have ended. Done marks are journalled after an
+ * origin flush begun when the moves had completed (stage). The rollback ends
+ * with one record, after a flush and with no mark outstanding; only when this is
+ * durable do reads and flushes take the fast path again.
+ *
+ * Rules: the mover never waits for a range (a write held for space may have
+ * it): it comes back later. It never makes a snapshot invalid: without space it
+ * waits.
+ *
+ * A crash loses marks that were not durable: these chunks are moved again.
+ *
+ * The weak side: one chunk at a time.
+ */
+#include "dev.h"
+
+#define MOVE_CHUNKS 64 /* in one run of the worker */
+#define MOVE_STAGE 512 /* moves between two stages */
+#define MOVE_AGAIN (HZ / 100 + 1)
+
+struct mover_wait {
+	struct smv_waiter wait;
+	struct completion done;
+};
+
+/* ---- stage, flush ---- */
+
+/* Flushes the origin and journals the marks of what had been moved. Under stage_lock. */
+static int stage(struct smv_vol *vol, struct block_device *bdev, u64 *lsn)
+{
+	struct smv_dev *dev = vol->dev;
+	int r, error;
+
+	smv_lock(dev);
+	r = smv_stage_begin(dev->store, vol->volume);
+	smv_unlock(dev);
+	error = blkdev_issue_flush(bdev);
+	if (r)
+		return error ? error : r;
+	for (;;) {
+		smv_lock(dev);
+		r = smv_stage_end(dev->store, vol->volume, error, lsn);
+		smv_unlock(dev);
+		if (r != -EBUSY)
+			break;
+		smv_wait_room(dev, NULL);
+	}
+	WRITE_ONCE(vol->stage_asked, false);
+	vol->moved_unstaged = 0;
+	return error ? error : r;
+}
+
+/* A FLUSH of an origin while a rollback may run. Sleeps. */
+int smv_origin_sync(struct smv_vol *vol, struct block_device *bdev)
+{
+	struct smv_dev *dev = vol->dev;
+	u64 lsn = 0, need;
+	bool open;
+	int r;
+
+	mutex_lock(&vol->stage_lock);
+	r = stage(vol, bdev, &lsn);
+	smv_lock(dev);
+	need = max(lsn, smv_origin_flush_lsn(vol->volume));
+	open = smv_stage_wanted(vol->volume);
+	smv_unlock(dev);
+	mutex_unlock(&vol->stage_lock);
+	/* With a failed store: is there a mark that would have to be durable? */
+	if (r == -EIO && READ_ONCE(dev->failed) && !open)
+		r = 0;
+	return r ? r : smv_wait_durable(dev, need);
+}
+
+/* ---- one chunk ---- */
+
+static void mover_woken(struct work_struct *work)
+{
+	struct mover_wait *wait = container_of(work, struct mover_wait, wait.work);
+
+	complete(&wait->done);
+}
+
+/* Until nobody reads the chunk in place for a snapshot. */
+static void mover_wait_falls(struct smv_vol *vol, u64 chunk)
+{
+	struct mover_wait wait;
+	bool waits;
+
+	do {
+		INIT_WORK_ONSTACK(&wait.wait.work, mover_woken);
+		init_completion(&wait.done);
+		smv_lock(vol->dev);
+		waits = smv_fall_wait(vol, chunk, chunk + 1, &wait.wait);
+		smv_unlock(vol->dev);
+		if (waits)
+			wait_for_completion(&wait.done);
+		destroy_work_on_stack(&wait.wait.work);
+	} while (waits);
+}
+
+static void mover_copied(struct smv_unit *unit)
+{
+	complete(unit->complete);
+}
+
+static int mover_report(struct smv_unit *unit, u64 *lsn)
+{
+	struct smv_dev *dev = unit->dev;
+	u64 miss = 0;
+	int r;
+
+	for (;;) {
+		smv_lock(dev);
+		if (!unit->status) {
+			r = smv_job_done(dev->store, &unit->job, lsn, &miss);
+		} else if (unit->job.todo == SMV_TODO_COPY && unit->read_failed) {
+			r = smv_job_lost(dev->store, &unit->job, lsn, &miss);
+		} else {
+			smv_job_cancel(dev->store, &unit->job);
+			r = -EIO;
+		}
+		smv_unlock(dev);
+		if (r == -EBUSY)
+			smv_wait_room(dev, NULL);
+		else if (r != -EAGAIN || smv_host_fetch(dev, miss))
+			return r == -EAGAIN ? -EIO : r;
+	}
+}
+
+/* Does the job just given. Its range is locked. */
+static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
+{
+	DECLARE_COMPLETION_ONSTACK(done);
+	u64 lsn = 0;
+	int r;
+
+	if (unit->job.todo == SMV_TODO_MOVE)
+		mover_wait_falls(vol, unit->job.chunk);
+	unit->complete = &done;
+	unit->status = BLK_STS_OK;
+	unit->read_failed = false;
+	smv_copy_start(unit, mover_copied);
+	wait_for_completion_io(&done);
+	r = mover_report(unit, &lsn);
+	unit->counted = false;
+	smv_io_leave(unit->dev, unit->generation);
+	if (r == -ESTALE)
+		return 0;
+	if (!r && unit->job.todo == SMV_TODO_MOVE) {
+		atomic64_inc(&unit->dev->stats.moves);
+		vol->moved_unstaged++;
+	} else if (!r) {
+		atomic64_inc(&unit->dev->stats.copies);
+		r = smv_wait_durable(unit->dev, lsn);
+	}
+	return r;
+}
+
+/* 0: the chunk is not pending any more, or lost; else an error. */
+static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk)
+{
+	struct smv_dev *dev = vol->dev;
+	u64 miss = 0;
+	int r;
+
+	for (;;) {
+		smv_lock(dev);
+		r = smv_move(dev->store, vol->volume, chunk, &unit->job, &miss);
+		if (!r && unit->job.todo != SMV_TODO_GO)
+			smv_unit_places(unit, vol, vol->bdev);
+		smv_unlock(dev);
+		if (r == -EAGAIN)
+			r = smv_host_fetch(dev, miss);
+		else if (r == -EBUSY)
+			return r;
+		else if (r == -EIO && !READ_ONCE(dev->failed))
+			return 0;
+		else if (!r && unit->job.todo == SMV_TODO_GO)
+			return 0;
+		else if (!r)
+			r = mover_job(vol, unit);
+		if (r)
+			return r;
+	}
+}
+
+static int mover_move(struct smv_vol *vol, u64 chunk)
+{
+	struct smv_range range = { .node = { .start = chunk, .last = chunk } };
+	struct smv_unit *unit;
+	int r;
+
+	if (!smv_range_trylock(vol, &range))
+		return -EINPROGRESS;
+	unit = smv_unit_get(vol->dev);
+	if (unit) {
+		r = mover_chunk(vol, unit, chunk);
+		smv_unit_put(unit);
+	} else {
+		r = -EINPROGRESS;
+	}
+	smv_range_unlock(vol, &range);
+	if (r == -EBUSY) {
+		u64 lsn;
+
+		mutex_lock(&vol->stage_lock);
+		r = stage(vol, vol->bdev, &lsn);
+		mutex_unlock(&vol->stage_lock);
+		smv_wait_room(vol->dev, NULL);
+	}
+	return r;
+}
+
+/* ---- the worker ---- */
+
+static int mover_next(struct smv_vol *vol, u64 *chunk)
+{
+	struct smv_dev *dev = vol->dev;
+	u64 miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		r = smv_rollback_next(dev->store, vol->volume, chunk, &miss);
+		smv_unlock(dev);
+		if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			return -EIO;
+	} while (r == -EAGAIN || r == 1);
+	return r;
+}
+
+static int mover_finish(struct smv_vol *vol)
+{
+	struct smv_dev *dev = vol->dev;
+	char name[SMV_VOL_NAME_BYTES];
+	u64 lsn = 0, miss = 0;
+	int r = smv_origin_sync(vol, vol->bdev);
+
+	if (r)
+		return r;
+	do {
+		smv_lock(dev);
+		WRITE_ONCE(vol->finishing, true);
+		r = smv_rollback_finish(dev->store, vol->volume, &lsn, &miss);
+		smv_vol_name(dev, vol->volume, name);
+		smv_unlock(dev);
+		if (r == -EBUSY)
+			smv_wait_room(dev, NULL);
+		else if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == -EAGAIN || r == -EBUSY);
+	if (!r)
+		r = smv_wait_durable(dev, lsn);
+	WRITE_ONCE(vol->finishing, false);
+	if (r)
+		return r;
+	smv_vol_readers(vol);
+	DMINFO("%s: the rollback of %s is done", dm_device_name(dev->md), name);
+	smv_event(dev);
+	smv_background_hurry(dev);
+	return 0;
+}
+
+/* What to do about the result of one move: the delay until the next, or 0. */
+static unsigned long mover_delay(struct smv_dev *dev, int r, u32 moved)
+{
+	u64 rate = READ_ONCE(dev->settings.throttle_mib_s);
+
+	if (r == -EINPROGRESS)
+		return MOVE_AGAIN;
+	if (r)
+		return HZ;
+	if (!rate)
+		return 0;
+	return div64_u64((u64)moved * dev->chunk_sectors * HZ, rate * 2048);
+}
+
+static bool mover_may_run(struct smv_vol *vol)
+{
+	struct smv_dev *dev = vol->dev;
+
+	return READ_ONCE(vol->running) && READ_ONCE(vol->rolling) && vol->bdev &&
+	       !READ_ONCE(dev->suspended) && !READ_ONCE(dev->failed) && !dev->read_only;
+}
+
+static u32 mover_batch(struct smv_dev *dev)
+{
+	u64 rate = READ_ONCE(dev->settings.throttle_mib_s);
+
+	/* Throttled: a tenth of a second's worth, so that the rate is even. */
+	if (!rate)
+		return MOVE_CHUNKS;
+	return clamp_t(u64, div64_u64(rate * 2048, 10 * (u64)dev->chunk_sectors), 1, MOVE_CHUNKS);
+}
+
+static int mover_run(struct smv_vol *vol, u32 *moved)
+{
+	u32 batch = mover_batch(vol->dev);
+	u64 chunk;
+	int r = 0;
+
+	for (*moved = 0; *moved < batch && !r && READ_ONCE(vol->running); (*moved)++) {
+		r = mover_next(vol, &chunk);
+		if (!r)
+			r = mover_move(vol, chunk);
+	}
+	return r;
+}
+
+static void move_worker(struct work_struct *work)
+{
+	struct smv_vol *vol = container_of(to_delayed_work(work), struct smv_vol, move_work);
+	struct smv_dev *dev = vol->dev;
+	u32 moved = 0;
+	u64 lsn;
+	int r;
+
+	if (!mover_may_run(vol))
+		return;
+	if (READ_ONCE(vol->stage_asked) || vol->moved_unstaged >= MOVE_STAGE) {
+		mutex_lock(&vol->stage_lock);
+		stage(vol, vol->bdev, &lsn);
+		mutex_unlock(&vol->stage_lock);
+		smv_commit_kick(dev);
+	}
+	if (READ_ONCE(dev->settings.throttle_mib_s) == SMV_THROTTLE_PAUSE)
+		return;
+	r = mover_run(vol, &moved);
+	if (r == -ENOENT)
+		r = mover_finish(vol);
+	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY)
+		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d",
+			    dm_device_name(dev->md), r);
+	if (mover_may_run(vol))
+		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, moved));
+}
+
+void smv_mover_init(struct smv_vol *vol)
+{
+	INIT_DELAYED_WORK(&vol->move_work, move_worker);
+}
+
+void smv_mover_kick(struct smv_vol *vol)
+{
+	if (mover_may_run(vol))
+		mod_delayed_work(vol->dev->back, &vol->move_work, 0);
+}
+
+void smv_mover_stop(struct smv_vol *vol)
+{
+	cancel_delayed_work_sync(&vol->move_work);
+}

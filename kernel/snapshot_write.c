@@ -1,0 +1,383 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Writes to snapshots, and their FLUSH and FUA.
+ *
+ * Promises: a write is on one side of a snapshot of its snapshot whole: it enters
+ * the flight counters before its first chunk is decided, and leaves them when
+ * its last exception is published. A FLUSH waits for the commit of all that
+ * completed before, and for a flush of the store where data was only
+ * overwritten; if neither is open, it writes nothing.
+ *
+ * Structure: one chunk that may be overwritten is remapped in map(). Everything
+ * else locks its chunks, takes a unit for each, asks the engine for all of them
+ * in one go (all or nothing: what was given is cancelled if one has to wait),
+ * writes, chunks side by side (a partial new chunk is copied first), and
+ * publishes. The commit is left to the next FLUSH.
+ *
+ * A crash before the commit leaves what was there before, as on a disk with a
+ * volatile cache.
+ *
+ * The weak side: the copy for a partial write copies the whole chunk, then
+ * writes over it.
+ */
+#include <linux/slab.h>
+
+#include "dev.h"
+
+static void write_worker(struct work_struct *work);
+
+/* The part of chunk @chunk that the bio covers, in sectors from the bio's start. */
+static void write_part(struct smv_bio *io, u64 chunk, sector_t *from, u32 *sectors, bool *whole)
+{
+	struct bio *bio = smv_bio_of(io);
+	struct smv_dev *dev = io->vol->dev;
+	sector_t start = (sector_t)chunk << dev->chunk_shift;
+	sector_t end = min_t(sector_t, start + dev->chunk_sectors, io->vol->sectors);
+	sector_t first = max_t(sector_t, start, bio->bi_iter.bi_sector);
+	sector_t last = min_t(sector_t, end, bio_end_sector(bio));
+
+	*from = first - bio->bi_iter.bi_sector;
+	*sectors = last - first;
+	*whole = first == start && last == end;
+}
+
+static void write_put_units(struct smv_bio *io)
+{
+	struct smv_unit *unit, *next;
+
+	list_for_each_entry_safe(unit, next, &io->units, list) {
+		list_del_init(&unit->list);
+		smv_unit_put(unit);
+	}
+}
+
+/* Gives back the jobs given so far, up to @end. Under dev->lock. */
+static void write_cancel(struct smv_bio *io, struct smv_unit *end)
+{
+	struct smv_unit *unit;
+
+	list_for_each_entry(unit, &io->units, list) {
+		if (unit == end)
+			return;
+		if (unit->job.todo == SMV_TODO_NEW)
+			smv_job_cancel(unit->dev->store, &unit->job);
+		if (unit->counted) {
+			unit->counted = false;
+			smv_io_leave(unit->dev, unit->generation);
+		}
+		smv_fall_end(unit->dev, &unit->fall);
+	}
+}
+
+/* Asks for all chunks. Under dev->lock. */
+static int write_ask(struct smv_bio *io, u64 *miss)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	struct smv_unit *unit;
+	u64 chunk = io->first;
+	sector_t from;
+	u32 sectors;
+	bool whole;
+	int r;
+
+	list_for_each_entry(unit, &io->units, list) {
+		write_part(io, chunk, &from, &sectors, &whole);
+		r = smv_snapshot_write(dev->store, vol->volume, chunk, whole, &unit->job, miss);
+		if (r) {
+			write_cancel(io, unit);
+			return r;
+		}
+		unit->io = io;
+		unit->job.chunk = chunk++;
+		smv_unit_places(unit, vol, io->target->device->bdev);
+		unit->zero = unit->zero || whole; /* whole: nothing to copy */
+		if (unit->job.todo == SMV_TODO_NEW && !whole &&
+		    unit->job.from.place == SMV_PLACE_ORIGIN)
+			smv_fall_begin(dev, &unit->fall, vol->origin, unit->job.chunk);
+	}
+	return 0;
+}
+
+/* ---- the data ---- */
+
+static void write_zeroes(struct smv_bio *io, sector_t to, u32 sectors)
+{
+	if (blkdev_issue_zeroout(io->vol->dev->bdev, to, sectors, GFP_NOIO, 0))
+		io->status = BLK_STS_IOERR;
+	else
+		smv_bio_written(io->vol);
+}
+
+static void write_data(struct smv_unit *unit)
+{
+	struct smv_bio *io = unit->io;
+	struct smv_dev *dev = unit->dev;
+	sector_t from, to;
+	u32 sectors;
+	bool whole;
+
+	write_part(io, unit->job.chunk, &from, &sectors, &whole);
+	to = smv_store_sector(dev, unit->job.to) +
+	     ((smv_bio_of(io)->bi_iter.bi_sector + from) & (dev->chunk_sectors - 1));
+	if (bio_op(smv_bio_of(io)) == REQ_OP_WRITE_ZEROES)
+		write_zeroes(io, to, sectors);
+	else
+		smv_child_submit(io, dev->bdev, from, sectors, to);
+}
+
+static void write_put_pending(struct smv_bio *io)
+{
+	if (atomic_dec_and_test(&io->pending))
+		queue_work(io->vol->dev->gate, &io->wait.work);
+}
+
+static void write_copied(struct smv_unit *unit)
+{
+	struct smv_bio *io = unit->io;
+
+	smv_fall_end(unit->dev, &unit->fall);
+	if (unit->status)
+		io->status = unit->status;
+	else
+		write_data(unit);
+	write_put_pending(io);
+}
+
+static void write_start(struct smv_bio *io)
+{
+	struct smv_unit *unit;
+	sector_t from;
+	u32 sectors;
+	bool whole;
+
+	io->started = true;
+	atomic_set(&io->pending, 1);
+	list_for_each_entry(unit, &io->units, list) {
+		write_part(io, unit->job.chunk, &from, &sectors, &whole);
+		if (unit->job.todo == SMV_TODO_NEW && !whole) {
+			atomic_inc(&io->pending);
+			atomic64_inc(&unit->dev->stats.snapshot_copies);
+			smv_copy_start(unit, write_copied);
+		} else {
+			write_data(unit);
+		}
+	}
+	write_put_pending(io);
+}
+
+/* ---- the end ---- */
+
+static void fua_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+	struct smv_vol *vol = io->vol;
+	int r = smv_wait_durable(vol->dev, READ_ONCE(vol->lsn));
+
+	if (!r)
+		r = smv_flush_data(vol->dev, atomic64_read(&vol->written));
+	smv_bio_end(io, errno_to_blk_status(r));
+}
+
+/* Publishes one unit; 0 or an error of smv_job_done(). Under dev->lock. */
+static int write_publish_one(struct smv_bio *io, struct smv_unit *unit, u64 *miss)
+{
+	struct smv_store *store = unit->dev->store;
+	u64 lsn = 0;
+	int r = 0;
+
+	if (unit->job.todo == SMV_TODO_NEW) {
+		if (io->status)
+			smv_job_cancel(store, &unit->job);
+		else
+			r = smv_job_done(store, &unit->job, &lsn, miss);
+	}
+	if (lsn > io->vol->lsn)
+		WRITE_ONCE(io->vol->lsn, lsn);
+	return r;
+}
+
+/* true: all are published, or have failed; false: the bio waits. */
+static bool write_publish(struct smv_bio *io)
+{
+	struct smv_dev *dev = io->vol->dev;
+	struct smv_unit *unit;
+	u64 miss = 0;
+	int r;
+
+	while (!list_empty(&io->units)) {
+		unit = list_first_entry(&io->units, struct smv_unit, list);
+		smv_lock(dev);
+		r = write_publish_one(io, unit, &miss);
+		smv_unlock(dev);
+		if (r == -EBUSY)
+			return !smv_bio_park_room(io);
+		if (r == -EAGAIN) {
+			r = smv_host_fetch(dev, miss);
+			if (!r)
+				continue;
+			io->status = BLK_STS_IOERR;
+			continue; /* cancels it and the rest */
+		}
+		WARN_ON_ONCE(r == -ESTALE); /* it has entered: no epoch can end */
+		if (r)
+			io->status = BLK_STS_IOERR;
+		list_del_init(&unit->list);
+		smv_unit_put(unit);
+	}
+	return true;
+}
+
+static void write_end(struct smv_bio *io)
+{
+	struct bio *bio = smv_bio_of(io);
+
+	if (io->status || !(bio->bi_opf & REQ_FUA)) {
+		smv_bio_end(io, io->status);
+		return;
+	}
+	smv_bio_unlock(io);
+	smv_bio_leave(io);
+	smv_bio_queue(io, io->vol->dev->back, fua_worker);
+}
+
+/* ---- deciding ---- */
+
+/* 0: all chunks have jobs; 1: the bio waits or has ended; else an error. */
+static int write_decide(struct smv_bio *io)
+{
+	struct smv_dev *dev = io->vol->dev;
+	u64 miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		io->space_epoch = dev->space_epoch;
+		if (!smv_bio_enter(io)) {
+			smv_unlock(dev);
+			write_put_units(io);
+			return smv_bio_park_closed(io) ? 1 : -EINPROGRESS;
+		}
+		r = write_ask(io, &miss);
+		if (r)
+			smv_bio_leave(io);
+		smv_unlock(dev);
+		if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == -EAGAIN);
+	if (r)
+		write_put_units(io);
+	return r;
+}
+
+static bool write_nospace(struct smv_bio *io)
+{
+	if (smv_bio_hold(io))
+		return false;
+	if (!io->drop)
+		return true;
+	smv_bio_end(io, BLK_STS_NOSPC);
+	return false;
+}
+
+/* true: decide again; false: the bio goes, waits, or has ended. */
+static bool write_prepare(struct smv_bio *io)
+{
+	struct smv_dev *dev = io->vol->dev;
+	int r;
+
+	if (!smv_unit_get_many(dev, &io->units, io->end - io->first, &io->wait))
+		return false;
+	r = write_decide(io);
+	switch (r) {
+	case 0:
+		write_start(io);
+		return false;
+	case 1:
+		return false;
+	case -EINPROGRESS:
+		return true;
+	case -EBUSY:
+		return !smv_bio_park_room(io);
+	case -ENOSPC:
+		return write_nospace(io);
+	default:
+		smv_bio_end(io, BLK_STS_IOERR);
+		return false;
+	}
+}
+
+static void write_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+
+	if (!io->started) {
+		while (write_prepare(io))
+			;
+		return;
+	}
+	if (write_publish(io))
+		write_end(io);
+}
+
+/* ---- map ---- */
+
+/* A chunk of the current epoch is overwritten in the caller's context. Under dev->lock. */
+static bool write_overwrites(struct smv_bio *io, struct bio *bio)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+	struct smv_job job;
+	u64 miss;
+	int r;
+
+	if (!smv_bio_enter(io))
+		return false;
+	r = smv_snapshot_write(dev->store, vol->volume, io->first, true, &job, &miss);
+	if (r || job.todo != SMV_TODO_OVERWRITE) {
+		if (!r)
+			smv_job_cancel(dev->store, &job);
+		smv_bio_leave(io);
+		return false;
+	}
+	io->generation = smv_io_enter(dev);
+	io->counted = true;
+	bio_set_dev(bio, dev->bdev);
+	bio->bi_iter.bi_sector = smv_store_sector(dev, job.to) +
+				 (bio->bi_iter.bi_sector & (dev->chunk_sectors - 1));
+	return true;
+}
+
+int smv_snapshot_write_map(struct smv_bio *io, struct bio *bio)
+{
+	struct smv_dev *dev = io->vol->dev;
+	bool remapped = false;
+
+	if (io->end - io->first > SMV_BIO_CHUNKS) {
+		io->end = io->first + SMV_BIO_CHUNKS;
+		dm_accept_partial_bio(bio, (io->end << dev->chunk_shift) - bio->bi_iter.bi_sector);
+	}
+	if (io->end - io->first == 1 && bio_op(bio) == REQ_OP_WRITE && !(bio->bi_opf & REQ_FUA) &&
+	    smv_trylock(dev)) {
+		remapped = write_overwrites(io, bio);
+		smv_unlock(dev);
+	}
+	if (remapped)
+		return DM_MAPIO_REMAPPED;
+	smv_bio_lock(io, write_worker);
+	return DM_MAPIO_SUBMITTED;
+}
+
+int smv_snapshot_flush_map(struct smv_bio *io)
+{
+	struct smv_vol *vol = io->vol;
+	struct smv_dev *dev = vol->dev;
+
+	io->locked = false;
+	if (READ_ONCE(dev->durable) >= READ_ONCE(vol->lsn) &&
+	    READ_ONCE(dev->flushed) >= atomic64_read(&vol->written))
+		smv_bio_end(io, BLK_STS_OK);
+	else
+		smv_bio_queue(io, dev->back, fua_worker);
+	return DM_MAPIO_SUBMITTED;
+}

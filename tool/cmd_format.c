@@ -9,8 +9,10 @@
  * zeroes both superblocks. Weak side: what libblkid does not know is not seen.
  */
 #include <blkid/blkid.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 #include "args.h"
 #include "commands.h"
 #include "dm.h"
@@ -22,6 +24,25 @@
 #include "text.h"
 
 #define DEFAULT_CHUNK_BYTES 65536
+
+/*
+ * libblkid reads, and wipes, at places and in lengths that O_DIRECT does not
+ * take: without it as long as there is a probe. Returns the flags for set_flags().
+ */
+static int set_buffered(struct smv_device *device)
+{
+	int flags = fcntl(device->fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(device->fd, F_SETFL, flags & ~O_DIRECT);
+	return flags;
+}
+
+static void set_flags(struct smv_device *device, int flags)
+{
+	if (flags >= 0)
+		fcntl(device->fd, F_SETFL, flags);
+}
 
 static blkid_probe new_probe(struct smv_device *device)
 {
@@ -48,13 +69,14 @@ static char *known_signature(struct smv_device *device)
 	blkid_probe probe;
 	const char *type;
 	char *found = NULL;
-	int rc = smv_scan_read(device, &super);
+	int flags, rc = smv_scan_read(device, &super);
 
 	if (rc != -ENOENT)
 		return smv_text_printf("a snapmv store%s", rc ? " (damaged)" : "");
 	probe = new_probe(device);
 	if (!probe)
 		return NULL;
+	flags = set_buffered(device);
 	rc = blkid_do_safeprobe(probe);
 	if (rc == -2)
 		found = smv_text_printf("several signatures");
@@ -65,6 +87,7 @@ static char *known_signature(struct smv_device *device)
 	else if (rc != 1)
 		found = smv_text_printf("something that cannot be recognised");
 	blkid_free_probe(probe);
+	set_flags(device, flags);
 	return found;
 }
 
@@ -72,13 +95,17 @@ static int wipe_signatures(struct smv_device *device)
 {
 	u8 zero[2 * SMV_BLOCK_BYTES] = { 0 };
 	blkid_probe probe = new_probe(device);
-	int rc = 0;
+	int flags, rc = 0;
 
 	if (!probe)
 		return -ENOMEM;
+	flags = set_buffered(device);
 	for (int i = 0; i < 1024 && !rc && !blkid_do_probe(probe); i++)
 		rc = blkid_do_wipe(probe, 0) ? -EIO : 0;
 	blkid_free_probe(probe);
+	if (!rc && fsync(device->fd))
+		rc = -EIO;
+	set_flags(device, flags);
 	if (!rc)
 		rc = smv_device_write(device, SMV_BLOCK_BYTES, zero, sizeof(zero));
 	return rc ? rc : smv_device_flush(device);

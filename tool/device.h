@@ -15,7 +15,7 @@ enum smv_device_mode {
 
 struct smv_device {
 	int fd;
-	int lock_fd; /* -1: none */
+	int lock_fd; /* holds the lock; read through the page cache, for libblkid */
 	char *path; /* as given */
 	bool block; /* a block device, else an image file */
 	dev_t dev; /* of a block device: its number; of a file: where it lies */

@@ -69,7 +69,7 @@ static const char *of_block(const struct smv_device *device, char *text, size_t 
 	if (dm_uuid(device->dev, text, bytes))
 		return "dmuuid";
 	if (is_partition(device->dev))
-		return partition_uuid(device->fd, text, bytes) ? "partuuid" : NULL;
+		return partition_uuid(device->lock_fd, text, bytes) ? "partuuid" : NULL;
 	if (disk_wwid(device->dev, text, bytes))
 		return "wwid";
 	if (disk_serial(device->dev, text, bytes))
@@ -164,7 +164,7 @@ static bool matches(dev_t dev, const char *kind, const char *wanted)
 	} else if (!strcmp(kind, "partuuid") && is_partition(dev)) {
 		node = smv_identity_node(dev);
 		if (node && !smv_device_open(&device, node, SMV_DEVICE_PEEK)) {
-			partition_uuid(device.fd, value, sizeof(value));
+			partition_uuid(device.lock_fd, value, sizeof(value));
 			smv_device_close(&device);
 		}
 		free(node);

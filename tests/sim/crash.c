@@ -23,7 +23,7 @@ static int run(struct options *o)
 		const char *replay = options_replay(o, o->first + i);
 
 		o->config.seed = o->first + i;
-		options_guard(o->name, replay);
+		options_guard(o, replay);
 		if (!history_run(&world, &o->config)) {
 			failed = options_result(o, world.lost, replay);
 			goto out;

@@ -11,8 +11,6 @@
 #include "rig_host.h"
 #include "world.h"
 
-#define NO_CUT 0u
-
 static void cut_disk(struct world *w, struct disk *disk, enum disk_cut how)
 {
 	u32 unflushed = disk_unflushed(disk);
@@ -97,14 +95,14 @@ static void close_store(struct world *w)
 	w->host.store = NULL;
 }
 
-static void hold_ballast(struct world *w)
+void world_ballast(struct world *w, u32 free_chunks)
 {
 	struct host *h = &w->host;
 	struct smv_volume *filler = smv_volume_snapshot(h->store, "filler", "ballast");
 	u64 miss = 0;
 	int result = 0;
 
-	if (w->config.free_chunks == SIM_ALL_FREE || w->replica)
+	if (free_chunks == SIM_ALL_FREE)
 		return;
 	while (h->ballasts < SIM_BALLAST) {
 		struct smv_job *job = &h->ballast[h->ballasts];
@@ -118,7 +116,7 @@ static void hold_ballast(struct world *w)
 		if (result < 0)
 			break;
 	}
-	for (u32 n = 0; n < w->config.free_chunks && h->ballasts; n++) {
+	for (u32 n = 0; n < free_chunks && h->ballasts; n++) {
 		u32 pick = random_below(&w->random, h->ballasts);
 
 		smv_job_cancel(h->store, &h->ballast[pick]);
@@ -138,10 +136,9 @@ static void start_background(struct world *w)
 
 void world_boot(struct world *w)
 {
-	u32 cut_at = NO_CUT;
+	u32 cut_at = w->cut_recovery ? 1 + random_below(&w->random, 24) : 0;
 
-	if (w->host.store && !w->replica && random_chance(&w->random, 150))
-		cut_at = 1 + random_below(&w->random, 24);
+	w->cut_recovery = false;
 	for (;;) {
 		int result;
 
@@ -258,10 +255,11 @@ void world_cut(struct world *w, enum sim_cut how)
 		cut_disks(w);
 	else
 		reboot_disks(w);
+	w->cut_recovery |= random_chance(&w->random, 150);
 	world_boot(w);
 	recovered(w);
 	observe(w, hard);
-	hold_ballast(w);
+	world_ballast(w, w->config.free_chunks);
 	start_background(w);
 }
 
@@ -362,6 +360,6 @@ void world_start(struct world *w)
 		volume->number = info.number;
 	}
 	recovered(w);
-	hold_ballast(w);
+	world_ballast(w, w->config.free_chunks);
 	start_background(w);
 }

@@ -144,7 +144,7 @@ static void start_any(struct world *w)
 	start_data(w, OP_READ, either);
 }
 
-static void rest(struct world *w, const char *what)
+void history_rest(struct world *w, const char *what)
 {
 	if (!world_settle(w, what))
 		return;
@@ -153,7 +153,7 @@ static void rest(struct world *w, const char *what)
 	sim_say(w, "at rest");
 }
 
-static void delete_all(struct world *w)
+void history_delete_all(struct world *w)
 {
 	for (u32 slot = SIM_ORIGINS; slot < SIM_VOLUMES; slot++) {
 		struct op op = { .kind = OP_DELETE, .slot = slot };
@@ -192,12 +192,12 @@ static void run(struct world *w)
 				;
 		}
 		if (random_chance(&w->random, 20))
-			rest(w, "quiet");
+			history_rest(w, "quiet");
 	}
 	if (random_chance(&w->random, 500))
 		world_cut(w, SIM_CUT_RANDOM);
-	rest(w, "end");
-	delete_all(w);
+	history_rest(w, "end");
+	history_delete_all(w);
 }
 
 bool history_run(struct world *w, const struct sim_config *config)

@@ -31,11 +31,9 @@ int origin_settle(struct world *w, u32 origin, bool stage, bool flush, u64 *lsn)
 		result = smv_stage_begin(h->store, host_volume(w, origin));
 	if (result)
 		sim_lost(w, "stage begin: %d", result);
-	if (stage && !rule_on(w, RULE_mark_flush))
-		result = stage_end(w, origin, 0, lsn);
 	if (flush)
 		error = disk_flush_step(w, w->origin[origin]);
-	if (stage && rule_on(w, RULE_mark_flush))
+	if (stage)
 		result = stage_end(w, origin, error, lsn);
 	h->staging[origin] = false;
 	h->room++;

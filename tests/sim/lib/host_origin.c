@@ -161,6 +161,7 @@ int job_run(struct world *w, u32 origin, struct smv_job *job)
 {
 	u32 chunk = (u32)job->chunk;
 	u8 data[SIM_CHUNK_SECTORS_MAX * SMV_SECTOR_BYTES];
+	bool moved;
 	u64 lsn = 0;
 	int error;
 
@@ -178,7 +179,10 @@ int job_run(struct world *w, u32 origin, struct smv_job *job)
 			w->host.space++;
 			return error;
 		}
+		moved = job->todo == SMV_TODO_MOVE;
 		error = job_publish(w, job, &lsn);
+		if (!error && moved && !rule_on(w, RULE_mark_flush))
+			origin_settle(w, origin, true, false, &lsn);
 	}
 	w->host.space++;
 	if (error || !lsn || !rule_on(w, RULE_commit_first))

@@ -11,6 +11,7 @@
 #include "options.h"
 
 static char guard_line[700];
+static int guard_status;
 
 static void add_rules(struct options *o, const char *list)
 {
@@ -111,7 +112,7 @@ static void aborted(int number)
 	fflush(stdout);
 	if (write(1, guard_line, strlen(guard_line)) < 0)
 		_exit(3);
-	_exit(1);
+	_exit(guard_status);
 }
 
 const char *__asan_default_options(void);
@@ -126,11 +127,12 @@ const char *__ubsan_default_options(void)
 	return "abort_on_error=1:print_stacktrace=1";
 }
 
-void options_guard(const char *name, const char *replay)
+void options_guard(const struct options *o, const char *replay)
 {
+	guard_status = !o->expect_loss;
 	snprintf(guard_line, sizeof(guard_line),
-		 "not ok %s - an assertion failed or memory was misused, see stderr (replay: %s)\n",
-		 name, replay);
+		 "%s %s - %san assertion failed or memory was misused, see stderr (replay: %s)\n",
+		 guard_status ? "not ok" : "ok", o->name, guard_status ? "" : "found: ", replay);
 	signal(SIGABRT, aborted);
 	signal(SIGSEGV, aborted);
 	signal(SIGBUS, aborted);

@@ -21,7 +21,7 @@ struct options {
 /* Exits with the usage on anything it does not know. */
 void options_parse(struct options *options, int argc, char **argv, const char *usage);
 /* What an assertion prints when it ends the program: the replay line. */
-void options_guard(const char *name, const char *replay);
+void options_guard(const struct options *options, const char *replay);
 const char *options_replay(const struct options *options, u64 seed);
 /* The test's line; the program's exit status. */
 int options_result(const struct options *options, const char *lost, const char *replay);

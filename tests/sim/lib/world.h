@@ -140,6 +140,7 @@ struct world {
 	u32 name;
 	u64 group;
 	u32 fetch_depth;
+	bool cut_recovery; /* the power fails again in the next recovery */
 	bool replica; /* a copy on which a cut is tried */
 	char lost[400];
 	jmp_buf out;
@@ -174,6 +175,8 @@ void world_probe(struct world *w, u32 limit);
 void world_boot(struct world *w);
 /* The first start of a machine just made. */
 void world_start(struct world *w);
+/* Holds all chunks of the store but @free_chunks. */
+void world_ballast(struct world *w, u32 free_chunks);
 
 /* ---- schedule.c ------------------------------------------------------------ */
 
@@ -255,5 +258,21 @@ void check_empty(struct world *w);
 /* true: as it must be; false: w->lost says what is not. */
 bool history_run(struct world *w, const struct sim_config *config);
 bool op_start(struct world *w, const struct op *op);
+/* Comes to rest, if space allows, and checks everything. */
+void history_rest(struct world *w, const char *what);
+void history_delete_all(struct world *w);
+
+/* ---- script.c: histories written down, their schedules searched ------------------------- */
+
+struct sim_script {
+	const char *name;
+	const char *text; /* see script.c */
+	u32 free_chunks; /* SIM_ALL_FREE, or as many as the ballast leaves */
+};
+
+/* NULL: none of that name. */
+const struct sim_script *script_find(const char *name);
+const struct sim_script *script_number(u32 n);
+bool script_run(struct world *w, const struct sim_config *config, const struct sim_script *script);
 
 #endif

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Scripts: short histories, each after the one that breaks a rule soonest. The
+ * operations are given, their schedule follows from the seed.
+ *
+ *   W origin chunk part [F]   write; part: a (all), 0, 1 (halves); F: with FUA
+ *   w snapshot chunk part [F]
+ *   S volumes names           snapshot, several at one point: S 0,1 2,3
+ *   D snapshot                delete
+ *   R origin snapshot undo    rollback; undo: a name or -
+ *   x snapshot chunk          discard
+ *   X origin chunk            discard
+ *   r volume chunk            read
+ *   F volume                  flush
+ *   C                         a checkpoint
+ *   full                      the ballast takes what is free
+ *   .                         everything comes to rest and is checked
+ *   CUT, REBOOT               power cut; restart, the caches survive
+ *   CUTCUT, BOOTCUT           the same, and a power cut in the recovery
+ */
+#include <stdlib.h>
+#include "world.h"
+
+#define NAMES 16u
+
+static const struct sim_script scripts[] = {
+	{ "copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
+	{ "commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
+	{ "free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1 },
+	{ "free_read", "S 0 2|w 2 0 a|.|r 2 0|x 2 0|w 2 1 a", 1 },
+	{ "free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1 },
+	{ "inplace_wait", "S 0 2|.|r 2 0|W 0 0 a", SIM_ALL_FREE },
+	{ "snap_flush", "W 0 0 a|S 0 2|CUT", SIM_ALL_FREE },
+	{ "snap_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|S 0 3|CUT", SIM_ALL_FREE },
+	{ "snap_drain", "S 0 2|W 0 0 a|S 0 3|.", SIM_ALL_FREE },
+	{ "dead_durable", "S 0 2|.|D 2|W 0 0 a|CUT", SIM_ALL_FREE },
+	{ "preserve_T", "S 0 2|W 0 0 a|R 0 2 -|S 0 3|W 0 0 0|.", SIM_ALL_FREE },
+	{ "mark_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE },
+	{ "flush_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
+	{ "fua_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 0|W 0 0 0 F|CUT", SIM_ALL_FREE },
+	{ "flush_fin", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
+	{ "fin_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE },
+	{ "fin_first", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
+	{ "roll_wait", "S 0 2|W 0 0 a|F 0|R 0 2 -|CUT", SIM_ALL_FREE },
+	{ "pin_logged", "S 0 2|w 2 0 a|R 0 2 -|D 2|S 1 3|S 1 4|CUT", SIM_ALL_FREE },
+	{ "one_log", "S 0 2|w 2 0 a|S 2 3|.", SIM_ALL_FREE },
+	{ "zero_entry", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|D 2|.|x 3 0|r 3 0", SIM_ALL_FREE },
+	{ "interval", "S 0 2|w 2 0 a|W 0 0 a|.|x 2 0|r 2 0", SIM_ALL_FREE },
+	{ "parent_pass", "S 0 2|w 2 0 a|S 2 3|w 2 0 a|D 3|.", SIM_ALL_FREE },
+	{ "rekey_atomic", "S 0 2|w 2 0 a|S 2 3|D 2|CUT", SIM_ALL_FREE },
+	{ "merge_check", "S 0 2|w 2 0 a|S 2 3|D 2|S 3 4|.", SIM_ALL_FREE },
+	{ "merge_zero", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|S 3 4|D 3|.|D 2|.", SIM_ALL_FREE },
+	{ "restart", "S 0 2|w 2 0 a|S 2 3|.|r 3 0|D 2|.", 1 },
+	{ "group_record", "S 0,1 2,3|CUT", SIM_ALL_FREE },
+	{ "inval_seen", "full|S 0 2|.|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE },
+	{ "inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE },
+	{ "mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE },
+	{ "recover_flush", "S 0 2|BOOTCUT|CUT", SIM_ALL_FREE },
+	{ "mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE },
+	{ "pass_race", "S 0 2|W 0 0 a|S 2 3|D 3|S 2 4|w 2 0 a|w 2 1 a|.", SIM_ALL_FREE },
+	{ "drop_entry", "S 0 2|.|w 2 0 0|full|W 0 0 a|CUT", SIM_ALL_FREE },
+	{ "supersede", "S 0 2|w 2 0 a|S 2 3|D 3|.|w 2 0 a|CUT|.", SIM_ALL_FREE },
+	{ "two_lives", "S 0 2|W 0 0 a|C|S 0 3|W 0 0 a|C|D 2|C|BOOTCUT|W 0 1 a|C|CUTCUT", 4 },
+	{ "stale_tail", "S 0 2|w 2 0 a|w 2 1 a|CUT|w 2 0 a|CUTCUT|w 2 1 a|BOOTCUT|w 2 0 a|CUT", 4 },
+};
+
+const struct sim_script *script_number(u32 n)
+{
+	return n < sizeof(scripts) / sizeof(scripts[0]) ? &scripts[n] : NULL;
+}
+
+const struct sim_script *script_find(const char *name)
+{
+	const struct sim_script *script;
+
+	for (u32 i = 0; (script = script_number(i)); i++)
+		if (!strcmp(script->name, name))
+			return script;
+	return NULL;
+}
+
+struct state {
+	struct world *w;
+	u32 slot[NAMES]; /* of a script's volume; ~0: none */
+	bool full;
+};
+
+/* A volume's number in the script. */
+static u32 slot_of(struct state *s, const char *word)
+{
+	u32 n = (u32)strtoul(word, NULL, 10);
+
+	SMV_ASSERT(n < NAMES);
+	return n < SIM_ORIGINS ? n : s->slot[n];
+}
+
+static void name_slot(struct state *s, const char *word, u32 slot)
+{
+	u32 n = (u32)strtoul(word, NULL, 10);
+
+	SMV_ASSERT(n >= SIM_ORIGINS && n < NAMES);
+	s->slot[n] = slot;
+}
+
+static void set_range(struct world *w, struct op *op, const char *chunk, const char *part)
+{
+	u32 sectors, c = (u32)strtoul(chunk, NULL, 10);
+
+	sectors = chunk_sectors_of(w, op->slot, c);
+	op->sector = c * w->chunk_sectors;
+	op->count = sectors;
+	if (part && part[0] != 'a') {
+		op->sector += part[0] == '1' ? sectors / 2 : 0;
+		op->count = part[0] == '1' ? sectors - sectors / 2 : sectors / 2;
+	}
+}
+
+static void start_snapshot(struct state *s, char **word)
+{
+	struct op op = { .kind = OP_SNAPSHOT };
+	const char *of = word[1], *as = word[2];
+
+	for (; of && as && op.parts < 2; op.parts++) {
+		op.of[op.parts] = slot_of(s, of);
+		if (op.of[op.parts] == ~0u)
+			return;
+		op.as[op.parts] = slot_reserve(s->w, op.of[op.parts]);
+		name_slot(s, as, op.as[op.parts]);
+		of = strchr(of, ',');
+		as = strchr(as, ',');
+		of = of ? of + 1 : NULL;
+		as = as ? as + 1 : NULL;
+	}
+	op.slot = op.of[0];
+	op_start(s->w, &op);
+}
+
+static void start_rollback(struct state *s, char **word)
+{
+	struct op op = { .kind = OP_ROLLBACK, .origin = slot_of(s, word[1]),
+			 .slot = slot_of(s, word[2]), .undo = word[3][0] != '-' };
+
+	if (op.undo) {
+		op.as[0] = slot_reserve(s->w, op.origin);
+		name_slot(s, word[3], op.as[0]);
+	}
+	op_start(s->w, &op);
+}
+
+static void start_data(struct state *s, char **word, u32 words)
+{
+	struct op op = { .slot = slot_of(s, word[1]) };
+
+	if (op.slot == ~0u || s->w->oracle.volume[op.slot].alive == ALIVE_NO)
+		return;
+	switch (word[0][0]) {
+	case 'W':
+	case 'w':
+		op.kind = OP_WRITE;
+		op.fua = words > 4;
+		break;
+	case 'x':
+	case 'X':
+		op.kind = OP_DISCARD;
+		break;
+	case 'r':
+		op.kind = OP_READ;
+		break;
+	case 'F':
+		op.kind = OP_FLUSH;
+		break;
+	default:
+		op.kind = OP_DELETE;
+	}
+	if (words > 2 && !s->w->oracle.volume[op.slot].sectors)
+		return; /* still to be made */
+	if (words > 2)
+		set_range(s->w, &op, word[2], words > 3 ? word[3] : NULL);
+	op_start(s->w, &op);
+}
+
+static void cut(struct state *s, const char *word)
+{
+	bool boot = !strncmp(word, "BOOT", 4) || !strncmp(word, "REBOOT", 6);
+
+	if (s->w->config.probe)
+		world_probe(s->w, 6);
+	s->w->cut_recovery = !strcmp(word, "CUTCUT") || !strcmp(word, "BOOTCUT");
+	world_cut(s->w, boot ? SIM_CUT_REBOOT : SIM_CUT_POWER);
+	if (s->full)
+		world_ballast(s->w, 0);
+}
+
+static void rest(struct state *s, const char *what)
+{
+	if (!s->full)
+		history_rest(s->w, what);
+	else if (world_settle(s->w, what))
+		check_volumes(s->w, false);
+}
+
+static void item(struct state *s, char *text)
+{
+	char *word[6] = { NULL };
+	u32 words = 0;
+
+	for (char *at = strtok(text, " "); at && words < 6; at = strtok(NULL, " "))
+		word[words++] = at;
+	if (!strcmp(word[0], "full")) {
+		s->full = true;
+		world_ballast(s->w, 0);
+	} else if (strstr(word[0], "CUT") || strstr(word[0], "BOOT")) {
+		cut(s, word[0]);
+	} else if (word[0][0] == '.') {
+		rest(s, "rest");
+	} else if (word[0][0] == 'C') {
+		s->w->host.want_checkpoint = true;
+	} else if (word[0][0] == 'S') {
+		start_snapshot(s, word);
+	} else if (word[0][0] == 'R') {
+		start_rollback(s, word);
+	} else {
+		start_data(s, word, words);
+	}
+}
+
+static void play(struct world *w, const char *text)
+{
+	static const u32 pauses[] = { 0, 0, 1, 2, 4, 8, 16, 32, 60, 120, 250 };
+	struct state s = { .w = w };
+
+	memset(s.slot, 0xff, sizeof(s.slot));
+	while (text) {
+		const char *end = strchr(text, '|');
+		u32 steps = pauses[random_below(&w->random, 11)];
+		char copy[40];
+
+		snprintf(copy, sizeof(copy), "%.*s", end ? (int)(end - text) : 39, text);
+		item(&s, copy);
+		while (steps-- && world_step(w))
+			;
+		text = end ? end + 1 : NULL;
+	}
+	rest(&s, "end");
+	if (!s.full)
+		history_delete_all(w);
+}
+
+bool script_run(struct world *w, const struct sim_config *config, const struct sim_script *script)
+{
+	struct sim_config mine = *config;
+
+	mine.free_chunks = script->free_chunks;
+	mine.chunk_blocks = 1;
+	w->lost[0] = 0;
+	w->stats.histories++;
+	if (!setjmp(w->out)) {
+		world_begin(w, &mine);
+		play(w, script->text);
+	}
+	world_end(w);
+	return !w->lost[0];
+}

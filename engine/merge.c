@@ -56,6 +56,7 @@ struct merge_level {
 };
 
 struct smv_merge {
+	u8 buffer[SMV_IO_BLOCKS][SMV_BLOCK_BYTES]; /* first: see struct smv_io */
 	struct smv_host host;
 	struct smv_tree source;
 	struct smv_tree result;
@@ -69,7 +70,6 @@ struct smv_merge {
 	u32 queued; /* nodes in buffer */
 	u64 block[SMV_IO_BLOCKS];
 	struct merge_level levels[SMV_TREE_DEPTH_MAX];
-	u8 buffer[SMV_IO_BLOCKS][SMV_BLOCK_BYTES];
 };
 
 struct smv_merge *smv_merge_new(const struct smv_host *host)

@@ -128,7 +128,11 @@ struct smv_io {
 	bool fua;
 	u32 count; /* of blocks; 0 for a flush */
 	u64 block[SMV_IO_BLOCKS]; /* on the store */
-	void *buffer[SMV_IO_BLOCKS]; /* SMV_BLOCK_BYTES each */
+	/*
+	 * SMV_BLOCK_BYTES each, whole blocks away from the beginning of a piece of
+	 * memory that the host gave: disks take no others.
+	 */
+	void *buffer[SMV_IO_BLOCKS];
 };
 
 /*

@@ -20,10 +20,11 @@
 
 #include "dev.h"
 
+/* What may hold blocks begins on a page: disks take no other buffers. */
 static void *host_alloc(void *context, size_t bytes)
 {
 	unsigned int flags = memalloc_noio_save();
-	void *memory = kvzalloc(bytes, GFP_KERNEL);
+	void *memory = bytes < SMV_BLOCK_BYTES ? kzalloc(bytes, GFP_KERNEL) : vzalloc(bytes);
 
 	memalloc_noio_restore(flags);
 	return memory;

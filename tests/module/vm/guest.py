@@ -17,8 +17,8 @@ from . import image
 
 APPEND = ('console=ttyS0 loglevel=4 mitigations=off slub_debug=FZPU oops=panic '
           'panic=-1 random.trust_cpu=on printk.devkmsg=on '
-          'sysctl.kernel.hung_task_timeout_secs=40 watchdog_thresh=30 '
-          'rcupdate.rcu_cpu_stall_timeout=60 rdinit=/init')
+          'sysctl.kernel.hung_task_timeout_secs=60 watchdog_thresh=30 '
+          'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check rdinit=/init')
 
 
 class Guest:

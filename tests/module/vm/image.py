@@ -33,7 +33,7 @@ MODULES = '''dm-mod dm-bufio dm-flakey dm-delay dm-log-writes dm-snapshot
     virtio_blk virtio_pci virtio_scsi virtio_rng sd_mod sg nbd scsi_debug
     crc32c_generic crc32c_intel configfs raid0'''.split()
 
-FORMAT = 4      # of the archives in build/vm: raise it to have them made anew
+FORMAT = 5      # of the archives in build/vm: raise it to have them made anew
 
 
 class Missing(Exception):

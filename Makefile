@@ -112,6 +112,9 @@ $(BUILD)/sim/%: $(BUILD)/san/tests/sim/%.o $(BUILD)/san/libsmv.a
 $(BUILD)/san/snapmv: $(tool:%.c=$(BUILD)/san/%.o) $(BUILD)/san/libsmv.a
 	$(call link,$(SAN),$(LIBS))
 
+$(BUILD)/san/storeio: $(BUILD)/san/tests/tool/storeio.o $(BUILD)/san/libsmv.a
+	$(call link,$(SAN),$(LIBS))
+
 # Small static programs for the virtual machine; one file each.
 
 $(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
@@ -140,7 +143,7 @@ module:
 
 # Tests.
 
-tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv) \
+tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv $(BUILD)/san/storeio) \
 	$(BUILD)/powercut.so
 
 unit: $(unit_programs)

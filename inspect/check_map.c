@@ -140,7 +140,7 @@ static void check_volume(struct smv_ck *ck, const struct smv_ck_volume *v)
 {
 	bool origin = v->flags & SMV_VOLUME_ORIGIN;
 
-	if (v->flags & ~KNOWN_FLAGS || (origin && !is_visible(v)) || !v->epoch || !v->sectors)
+	if (v->flags & ~KNOWN_FLAGS || (origin && v->flags & SMV_VOLUME_HIDDEN) || !v->epoch || !v->sectors)
 		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_FIELD, v->number, "flags %#x, epoch %llu, "
 								      "%llu sectors", v->flags,
 			      (unsigned long long)v->epoch, (unsigned long long)v->sectors);

@@ -208,6 +208,7 @@ static const struct {
 	{ ETXTBSY, "is active: deactivate it first" },
 	{ EBUSY, "is in use: close what uses it and try again" },
 	{ EALREADY, "a rollback of this origin is running: wait until it is done, see snapmv status" },
+	{ ENODATA, "the snapshot has lost some chunks: write them anew on the origin to end it" },
 	{ EROFS, "the store is read-only: make its device writable" },
 	{ EIO, "the store has failed or the volume is invalid: see snapmv status and dmesg" },
 	{ ENOSPC, "the store has no space left: delete snapshots" },

@@ -6,7 +6,8 @@
  * was flushed, and the rollback ends when everything is in place and flushed.
  *
  * A crash at any point leaves a rollback that goes on from its last durable
- * mark. Weak side: one chunk at a time.
+ * mark. A chunk whose data the source has lost stays pending, and the rollback
+ * does not end (-ENODATA). Weak side: one chunk at a time.
  */
 #include <stdlib.h>
 #include "mover.h"
@@ -73,13 +74,15 @@ static int do_job(struct mover *m, struct smv_job *job)
 
 static int move_chunk(struct mover *m, u64 chunk)
 {
-	struct smv_job job;
+	struct smv_job job = { 0 };
 	int rc;
 
 	for (;;) {
 		do
 			rc = smv_move(m->host->store, m->origin, chunk, &job, &m->host->miss);
 		while (smv_host_again(m->host, &rc));
+		if (rc == -EIO && !smv_store_failed(m->host->store))
+			return 0; /* the source has lost it: it stays pending */
 		if (rc || job.todo == SMV_TODO_GO)
 			return rc;
 		rc = do_job(m, &job);
@@ -113,6 +116,8 @@ static int finish(struct mover *m)
 	do
 		rc = smv_rollback_finish(m->host->store, m->origin, &lsn, &m->host->miss);
 	while (smv_host_again(m->host, &rc));
+	if (rc == -EINPROGRESS)
+		return -ENODATA;
 	return rc ? rc : smv_host_commit(m->host);
 }
 

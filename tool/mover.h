@@ -5,7 +5,10 @@
 
 #include "host_user.h"
 
-/* Runs the rollback of @origin, whose device is claimed, to its end. 0 or a negative error. */
+/*
+ * Runs the rollback of @origin, whose device is claimed, to its end. 0 or a negative error;
+ * -ENODATA: chunks that the source has lost are pending.
+ */
 int smv_mover_run(struct smv_host_store *host, struct smv_volume *origin,
 		  struct smv_device *device);
 

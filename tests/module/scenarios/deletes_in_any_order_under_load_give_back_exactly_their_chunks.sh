@@ -30,7 +30,8 @@ while [ $i -le "$n" ]; do
 		quiet snapmv activate data@s$i
 		stamp write $dev@s$i --tag $((100 + i)) --map s$i.map \
 			--random 50 --sectors 1-64 --chunk 16K --seed $i
-		quiet snapmv snapshot data@s$i t$i data@s$i e$i
+		quiet snapmv snapshot data@s$i t$i
+		quiet snapmv snapshot data@s$i e$i
 		cp s$i.map t$i.map
 		cp s$i.map e$i.map
 		stamp write $dev@s$i --tag $((200 + i)) --map s$i.map \

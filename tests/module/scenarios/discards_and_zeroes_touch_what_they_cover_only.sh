@@ -12,7 +12,8 @@ stamp write "$origin" --tag 1 --map o.map
 smv activate "$store"
 dev=/dev/mapper/s0-data
 smv snapshot data a
-smv snapshot data@a aa data@a keep
+smv snapshot data@a aa
+smv snapshot data@a keep
 smv activate data@a data@aa data@keep
 for map in a aa keep; do
 	cp o.map $map.map

@@ -11,7 +11,9 @@ smv add "$store" "$origin" data
 stamp write "$origin" --tag 1
 smv activate "$store"
 dev=/dev/mapper/s0-data
-smv snapshot data 1 data 2 data 3
+smv snapshot data 1
+smv snapshot data 2
+smv snapshot data 3
 smv snapshot data 4 data@3 5
 smv activate data@1 data@2 data@3 data@4 data@5
 node()

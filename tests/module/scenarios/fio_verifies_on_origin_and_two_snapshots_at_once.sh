@@ -10,7 +10,9 @@ smv add "$store" "$origin" data
 stamp write "$origin" --tag 1
 smv activate "$store"
 dev=/dev/mapper/s0-data
-smv snapshot data a data b data keep
+smv snapshot data a
+smv snapshot data b
+smv snapshot data keep
 smv activate data@a data@b data@keep
 cat >job.fio <<END
 [global]

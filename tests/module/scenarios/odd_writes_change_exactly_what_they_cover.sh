@@ -15,7 +15,8 @@ for chunk in 4K 64K 1M; do
 	smv activate "$store"
 	dev=/dev/mapper/s$chunk-data
 	smv snapshot data a
-	smv snapshot data@a aa data@a keep
+	smv snapshot data@a aa
+	smv snapshot data@a keep
 	smv activate data@a data@aa data@keep
 	for map in a aa keep; do
 		cp o.map $map.map

@@ -13,7 +13,8 @@ for chunk in 4K 64K 1M; do
 	stamp write "$origin" --tag 1
 	smv activate "$store"
 	dev=/dev/mapper/s$chunk-data
-	smv snapshot data a data b
+	smv snapshot data a
+	smv snapshot data b
 	smv snapshot data@a aa data keep
 	smv activate data@a data@b data@aa
 	overlap --time "$seconds" --threads 3 $dev $dev@a $dev@b $dev@aa & load=$!

@@ -78,7 +78,8 @@ roll u3 u4
 verify ab aaa caa cb d e ea u2 u3 u4
 
 # Siblings.
-quiet snapmv snapshot data@d x data@d y
+quiet snapmv snapshot data@d x
+quiet snapmv snapshot data@d y
 cp d.map x.map
 cp d.map y.map
 quiet snapmv activate data@x

@@ -9,7 +9,8 @@ smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data
 smv activate "$store"
 dev=/dev/mapper/s0-data
-smv snapshot data a data b
+smv snapshot data a
+smv snapshot data b
 smv activate data@a data@b
 overlap --time 600 --threads 2 $dev $dev@a $dev@b >overlap.out 2>&1 & load=$!
 

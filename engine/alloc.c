@@ -80,8 +80,8 @@ void smv_alloc_exit(struct smv_alloc *alloc)
 int smv_alloc_load_counts(struct smv_alloc *alloc, u64 data_chunks, u64 meta_chunks)
 {
 	const struct smv_geometry *geometry = &alloc->geometry;
-	u64 all = geometry->chunks - geometry->first_chunk -
-		  geometry->groups * geometry->head_chunks;
+	u64 all =
+		geometry->chunks - geometry->first_chunk - geometry->groups * geometry->head_chunks;
 
 	if (data_chunks > all || meta_chunks > all ||
 	    data_chunks + meta_chunks + alloc->free_chunks != all)

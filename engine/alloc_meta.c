@@ -325,8 +325,8 @@ static bool write_next(struct smv_alloc *alloc, void *buffer, u64 *block)
 		if (!pair_is_written(alloc, pair))
 			continue;
 		directory_build(alloc, pair, buffer);
-		*block = smv_alloc_directory_block(
-			alloc, pair, smv_alloc_bit(p->directory_next, (u32)pair));
+		*block = smv_alloc_directory_block(alloc, pair,
+						   smv_alloc_bit(p->directory_next, (u32)pair));
 		return true;
 	}
 	return false;
@@ -409,8 +409,6 @@ void smv_alloc_done(struct smv_alloc *alloc)
 		if (group->written)
 			group->now = group->next;
 		group->written = false;
-		group->frozen_valid = false;
-		group->frozen_dirty = false;
 	}
 	memcpy(p->directory_now, p->directory_next, smv_alloc_directory_bytes(alloc));
 	p->writing = false;

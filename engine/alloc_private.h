@@ -96,7 +96,7 @@ static inline void smv_alloc_bit_set(u8 *bits, u32 at)
 
 static inline void smv_alloc_bit_clear(u8 *bits, u32 at)
 {
-	bits[at / 8] &= (u8)~(1u << (at % 8));
+	bits[at / 8] &= (u8) ~(1u << (at % 8));
 }
 
 /* The group of a chunk (at or behind the first group's start), and its place there. */

@@ -74,6 +74,14 @@ static int tree_search(struct smv_map *map, int direction, const struct smv_key 
 			       smv_tree_le(&map->tree, key, found, value, miss);
 }
 
+static void take(const struct smv_map *map, const struct smv_overlay_entry *entry,
+		 struct smv_key *found, void *value)
+{
+	*found = entry->key;
+	if (value)
+		memcpy(value, smv_overlay_value(entry), map->overlay[0].value_bytes);
+}
+
 static int search(struct smv_map *map, int direction, const struct smv_key *key,
 		  const struct smv_key *limit, struct smv_key *found, void *value, u64 *miss)
 {
@@ -94,9 +102,7 @@ static int search(struct smv_map *map, int direction, const struct smv_key *key,
 		if (!entry || compare(direction, &entry->key, limit) > 0)
 			return -ENOENT;
 		if (!entry->tombstone) {
-			*found = entry->key;
-			if (value)
-				memcpy(value, smv_overlay_value(entry), map->overlay[0].value_bytes);
+			take(map, entry, found, value);
 			return 0;
 		}
 		from = entry->key;

@@ -376,8 +376,7 @@ static int end_source(struct smv_merge *merge, struct merge_level *level, u64 *m
 		return 0;
 	}
 	if (parent->at < parent->count &&
-	    (child_changes(merge, parent) ||
-	     (level->built && level->built < level->capacity / 4)))
+	    (child_changes(merge, parent) || (level->built && level->built < level->capacity / 4)))
 		return open_child(merge, parent, miss);
 	level->closing = true;
 	return 0;

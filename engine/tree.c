@@ -165,9 +165,8 @@ static bool node_is_sound(const struct smv_tree *tree, const void *node,
 
 	return le32_to_cpu(header->magic) == SMV_MAGIC_NODE &&
 	       le64_to_cpu(header->generation) == pointer->generation &&
-	       le32_to_cpu(header->crc) == pointer->crc &&
-	       node_level(node) < SMV_TREE_DEPTH_MAX && count &&
-	       count <= smv_tree_capacity(tree->value_bytes, node_level(node));
+	       le32_to_cpu(header->crc) == pointer->crc && node_level(node) < SMV_TREE_DEPTH_MAX &&
+	       count && count <= smv_tree_capacity(tree->value_bytes, node_level(node));
 }
 
 int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, const void **node,
@@ -316,8 +315,8 @@ static u64 least(u64 a, u64 b)
 u64 smv_tree_need(const struct smv_tree *tree, u64 records)
 {
 	u64 leaves = least(2 * records, tree->leaves + tree->internals + 1);
-	u64 internals = least(2 * records * SMV_TREE_DEPTH_MAX,
-			      2 * (tree->internals + SMV_TREE_DEPTH_MAX));
+	u64 internals =
+		least(2 * records * SMV_TREE_DEPTH_MAX, 2 * (tree->internals + SMV_TREE_DEPTH_MAX));
 	u64 grown = smv_port_div(4 * records, 3 * smv_tree_capacity(tree->value_bytes, 0)) + 1;
 	u64 all = leaves + internals + grown;
 

@@ -46,14 +46,14 @@ struct rig {
 static struct rig rig;
 
 /* The call, as often as it finds a block missing. */
-#define RETRY(call)                                                            \
-	({                                                                     \
-		u64 miss = 0;                                                  \
-		int retry_err;                                                 \
-									       \
-		while ((retry_err = (call)) == -EAGAIN)                        \
-			rig_provide(miss);                                     \
-		retry_err;                                                     \
+#define RETRY(call)                                                                                \
+	({                                                                                         \
+		u64 miss = 0;                                                                      \
+		int retry_err;                                                                     \
+                                                                                                   \
+		while ((retry_err = (call)) == -EAGAIN)                                            \
+			rig_provide(miss);                                                         \
+		retry_err;                                                                         \
 	})
 
 static u8 *rig_block(u64 block)
@@ -216,6 +216,7 @@ static void walk_node(struct rig_walk *walk, const struct smv_pointer *at, u32 l
 		return;
 	}
 	walk->internals++;
+	EXPECT(first || le32_to_cpu(header->count) > 1); /* the root */
 	for (u32 i = 0; i < le32_to_cpu(header->count); i++) {
 		struct smv_pointer child;
 
@@ -226,7 +227,8 @@ static void walk_node(struct rig_walk *walk, const struct smv_pointer *at, u32 l
 
 static void walk_tree(const struct rig_super *super, u8 *used, rig_entry entry)
 {
-	struct rig_walk walk = { .value_bytes = rig.tree.value_bytes, .entry = entry,
+	struct rig_walk walk = { .value_bytes = rig.tree.value_bytes,
+				 .entry = entry,
 				 .used = used };
 	struct smv_pointer root = { le64_to_cpu(super->tree.root.block),
 				    le64_to_cpu(super->tree.root.generation),

@@ -55,7 +55,7 @@ static void clean_worker(struct work_struct *work)
 		smv_commit_kick(dev);
 	smv_report_state(dev);
 	if (r < 0)
-		DMERR_LIMIT("%s: the cleaner cannot go on: %d", dm_device_name(dev->md), r);
+		DMERR_LIMIT("%s: the cleaner cannot go on: %d", dev->name, r);
 	if (r != 1)
 		delay = HZ;
 	if (clean_may_run(dev) && (r || smv_store_wants(dev->store) & SMV_WANT_CLEAN))

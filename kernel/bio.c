@@ -51,6 +51,7 @@ static void bio_prepare(struct smv_bio *io, work_func_t work)
 	io->unread = false;
 	io->locked = false;
 	io->verdict = 0;
+	smv_bio_of(io)->bi_opf &= ~REQ_POLLED;
 	io->held_since = 0;
 	memset(io->dropped_end, 0, sizeof(io->dropped_end));
 	memset(io->dropped, 0, sizeof(io->dropped));

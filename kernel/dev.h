@@ -8,8 +8,8 @@
  *   smv_bio    a bio on its way through map(), gate and workers
  *   smv_unit   one chunk's job: a copy, a move, a snapshot write
  *
- * Locks, outermost first: smv_stores_mutex (the list of stores, the volumes in use, commands,
- * construction and destruction of targets), vol->stage_lock,
+ * Locks, outermost first: smv_stores_mutex (the list of stores), dev->command (the volumes in
+ * use, commands, construction and destruction of their targets), vol->stage_lock,
  * dev->commit_mutex, dev->lock (the engine), then the spinlocks: vol->range_lock; dev->fall_lock,
  * dev->wait_lock (waiting lists, free units).
  */
@@ -75,12 +75,12 @@ struct smv_stats {
 
 struct smv_dev {
 	struct list_head list; /* of all stores */
-	unsigned int references; /* store targets and volumes; under the list's mutex */
+	unsigned int references; /* targets of all kinds; under smv_stores_mutex */
 	unsigned int targets; /* store targets */
+	char name[32]; /* of its dm device, for the log */
 	struct mapped_device *md;
 	struct dm_table *table; /* the live one: events */
 	struct block_device *bdev;
-	dev_t number; /* of bdev, kept after it is gone */
 
 	struct mutex commit_mutex; /* one commit at a time */
 	struct mutex lock; /* every call of the engine */
@@ -99,6 +99,7 @@ struct smv_dev {
 	struct smv_settings settings; /* a copy, for looking at without the lock */
 	struct xarray reported; /* numbers of the invalid snapshots reported */
 
+	struct mutex command;
 	struct list_head vols; /* under the list's mutex */
 
 	/* host_kernel.c */
@@ -154,7 +155,9 @@ struct smv_dev {
 struct smv_vol {
 	struct list_head list; /* of its store */
 	unsigned int references;
-	unsigned int targets; /* open count, under the list's mutex */
+	unsigned int targets;
+	unsigned int users; /* targets of an origin and of its snapshots */
+	dev_t device; /* an origin's, while it has users */
 	struct smv_dev *dev;
 	struct smv_vol *origin; /* itself, for an origin; else holds a reference */
 	struct mapped_device *md; /* of its targets; NULL: only its snapshots use it */
@@ -330,7 +333,7 @@ int smv_origin_sync(struct smv_vol *vol, struct block_device *bdev);
 int smv_vol_get(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol **found);
 void smv_vol_put(struct smv_vol *vol);
 struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number);
-int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md);
+int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md, dev_t device);
 void smv_vol_release(struct smv_vol *vol);
 void smv_vol_readers(struct smv_vol *vol);
 void smv_vol_close_gate(struct smv_vol *vol);

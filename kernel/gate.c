@@ -203,7 +203,7 @@ static void gate_job_account(struct smv_unit *unit, int r, u64 lsn)
 	if (unit->read_failed) {
 		atomic64_inc(&dev->stats.lost);
 		DMERR_LIMIT("%s: chunk %llu of an origin cannot be read: lost to its snapshots",
-			    dm_device_name(dev->md), unit->job.chunk);
+			    dev->name, unit->job.chunk);
 	}
 }
 
@@ -442,6 +442,8 @@ static bool gate_settle(struct smv_bio *io)
 	switch (verdict) {
 	case 0:
 		io->started = false;
+		if (io->drop)
+			smv_vol_readers(io->vol);
 		return true;
 	case -EBUSY:
 		return true;
@@ -450,9 +452,11 @@ static bool gate_settle(struct smv_bio *io)
 		return gate_wait_unit(io);
 	case -ENOSPC:
 		io->started = false;
-		return gate_nospace(io);
+		return gate_nospace(io) && gate_durable(io);
 	default:
-		return gate_failed(io);
+		while (gate_failed(io))
+			;
+		return false;
 	}
 }
 
@@ -460,15 +464,8 @@ static void gate_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
 
-	for (;;) {
-		if (!gate_settle(io))
-			return;
-		if (io->verdict && io->verdict != -EINPROGRESS && io->verdict != -EBUSY &&
-		    io->verdict != -ENOBUFS)
-			continue;
-		if (gate_round(io))
-			return;
-		if (!atomic_dec_and_test(&io->pending))
+	while (gate_settle(io)) {
+		if (gate_round(io) || !atomic_dec_and_test(&io->pending))
 			return;
 	}
 }

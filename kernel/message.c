@@ -7,7 +7,7 @@
  * arguments and result, so that a reply is written after the last look at an
  * argument.
  *
- * Rules: messages that change something hold smv_stores_mutex: one at a time, and
+ * Rules: messages that change something hold dev->command: one at a time, and
  * no volume comes up or goes down meanwhile. They wait for room in the journal
  * and for commits, never for held writes or background work.
  */
@@ -278,7 +278,7 @@ struct message {
 	const char *name;
 	int argc; /* exactly; -1: the command looks itself */
 	bool changes; /* refused on a read-only store */
-	bool unlocked; /* takes smv_stores_mutex itself, or needs it not */
+	bool unlocked; /* takes dev->command itself, or needs it not */
 	int (*call)(struct smv_command *command, u64 *lsn);
 	int (*run)(struct smv_command *command);
 };
@@ -325,10 +325,10 @@ static int run_message(const struct message *message, struct smv_command *comman
 	if (message->changes && READ_ONCE(command->dev->failed))
 		return -EIO;
 	if (!message->unlocked)
-		mutex_lock(&smv_stores_mutex);
+		mutex_lock(&command->dev->command);
 	r = message->call ? with_room(command, message->call) : message->run(command);
 	if (!message->unlocked)
-		mutex_unlock(&smv_stores_mutex);
+		mutex_unlock(&command->dev->command);
 	return r;
 }
 
@@ -345,7 +345,7 @@ int smv_message(struct smv_dev *dev, unsigned int argc, char **argv, char *resul
 		r = smv_text_decode(command.argv[i]);
 	if (!message || r) {
 		DMERR("%s: unknown message, or an argument is encoded wrong: %s",
-		      dm_device_name(dev->md), argv[0]);
+		      dev->name, argv[0]);
 		return -EINVAL;
 	}
 	r = run_message(message, &command);

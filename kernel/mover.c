@@ -262,7 +262,7 @@ static int mover_finish(struct smv_vol *vol)
 	if (r)
 		return r;
 	smv_vol_readers(vol);
-	DMINFO("%s: the rollback of %s is done", dm_device_name(dev->md), name);
+	DMINFO("%s: the rollback of %s is done", dev->name, name);
 	smv_event(dev);
 	smv_background_hurry(dev);
 	return 0;
@@ -337,7 +337,7 @@ static void move_worker(struct work_struct *work)
 		r = mover_finish(vol);
 	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY)
 		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d",
-			    dm_device_name(dev->md), r);
+			    dev->name, r);
 	if (mover_may_run(vol))
 		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, moved));
 }

@@ -15,16 +15,20 @@
 DEFINE_MUTEX(smv_stores_mutex);
 static LIST_HEAD(stores);
 
-/* The store whose dm device this is. Under smv_stores_mutex. */
+/* A reference on the store whose dm device this is, or NULL. */
 struct smv_dev *smv_dev_find(struct block_device *dm_bdev)
 {
-	struct smv_dev *dev;
+	struct smv_dev *dev, *found = NULL;
 
+	mutex_lock(&smv_stores_mutex);
 	list_for_each_entry(dev, &stores, list) {
 		if (!dev->gone && dm_disk(dev->md) == dm_bdev->bd_disk)
-			return dev;
+			found = dev;
 	}
-	return NULL;
+	if (found)
+		found->references++;
+	mutex_unlock(&smv_stores_mutex);
+	return found;
 }
 
 static void dev_free(struct smv_dev *dev)
@@ -67,7 +71,7 @@ static int dev_open_engine(struct smv_dev *dev, const struct smv_features *featu
 		mutex_unlock(&dev->lock);
 	} while (r == 1);
 	if (r < 0)
-		DMERR("%s: the store cannot be opened: %s", dm_device_name(dev->md),
+		DMERR("%s: the store cannot be opened: %s", dev->name,
 		      smv_store_reason(dev->store));
 	return r;
 }
@@ -125,6 +129,7 @@ static struct smv_dev *dev_alloc(struct mapped_device *md, struct block_device *
 		kvfree(dev);
 		return NULL;
 	}
+	strscpy(dev->name, dm_device_name(md), sizeof(dev->name));
 	dev->md = md;
 	dev->bdev = bdev;
 	dev->references = 1;
@@ -134,6 +139,7 @@ static struct smv_dev *dev_alloc(struct mapped_device *md, struct block_device *
 	INIT_LIST_HEAD(&dev->units);
 	spin_lock_init(&dev->fall_lock);
 	xa_init(&dev->reported);
+	mutex_init(&dev->command);
 	return dev;
 }
 
@@ -190,12 +196,19 @@ int smv_dev_get(struct dm_target *ti, struct block_device *bdev,
 }
 
 /* Under smv_stores_mutex. */
-void smv_dev_put(struct smv_dev *dev)
+static void dev_put(struct smv_dev *dev)
 {
 	if (--dev->references)
 		return;
 	list_del(&dev->list);
 	dev_free(dev);
+}
+
+void smv_dev_put(struct smv_dev *dev)
+{
+	mutex_lock(&smv_stores_mutex);
+	dev_put(dev);
+	mutex_unlock(&smv_stores_mutex);
 }
 
 /* A last checkpoint that records a clean close. */
@@ -231,7 +244,7 @@ static void dev_close(struct smv_dev *dev)
 	}
 	flush_workqueue(dev->meta);
 	if (r && !dev->read_only)
-		DMWARN("%s: the store is not closed cleanly: %d", dm_device_name(dev->md), r);
+		DMWARN("%s: the store is not closed cleanly: %d", dev->name, r);
 }
 
 /* The volumes that the store has suspended and that no store will resume. */
@@ -239,24 +252,28 @@ static void dev_abandon(struct smv_dev *dev)
 {
 	struct smv_vol *vol;
 
-	DMERR("%s: the store's table was taken away with volumes active", dm_device_name(dev->md));
+	DMERR("%s: the store's table was taken away with volumes active", dev->name);
 	smv_fail(dev, "its table was taken away");
 	WRITE_ONCE(dev->gone, true);
+	mutex_lock(&dev->command);
 	list_for_each_entry(vol, &dev->vols, list) {
 		if (!vol->internal)
 			continue;
 		vol->internal = false;
 		dm_internal_resume(vol->md);
 	}
+	mutex_unlock(&dev->command);
 }
 
-/* A store target goes. Under smv_stores_mutex. */
+/* A store target goes. */
 void smv_dev_put_target(struct smv_dev *dev)
 {
+	mutex_lock(&smv_stores_mutex);
 	if (!--dev->targets) {
 		dev_close(dev);
 		if (dev->references > 1)
 			dev_abandon(dev);
 	}
-	smv_dev_put(dev);
+	dev_put(dev);
+	mutex_unlock(&smv_stores_mutex);
 }

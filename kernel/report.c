@@ -59,7 +59,7 @@ static bool report_invalid(struct smv_dev *dev)
 			continue;
 		xa_store(&dev->reported, number, xa_mk_value(1), GFP_NOIO);
 		smv_vol_name(dev, volume, name);
-		DMWARN("%s: snapshot %s is invalid: the store was full", dm_device_name(dev->md),
+		DMWARN("%s: snapshot %s is invalid: the store was full", dev->name,
 		       name);
 		news = true;
 	}
@@ -73,7 +73,7 @@ static bool report_failure(struct smv_dev *dev)
 		return false;
 	dev->failure_reported = true;
 	DMERR("%s: the store has failed (%s): snapshots read as errors until it is activated again",
-	      dm_device_name(dev->md), smv_store_reason(dev->store));
+	      dev->name, smv_store_reason(dev->store));
 	return true;
 }
 
@@ -92,14 +92,14 @@ void smv_report_state(struct smv_dev *dev)
 		if (info.low) {
 			news = true;
 			DMWARN("%s: below the low-water mark: %llu chunks left for data",
-			       dm_device_name(dev->md), info.available_chunks);
+			       dev->name, info.available_chunks);
 		}
 	}
 	if (READ_ONCE(dev->full) != dev->full_reported) {
 		dev->full_reported = READ_ONCE(dev->full);
 		if (dev->full_reported) {
 			news = true;
-			DMWARN("%s: the store is full", dm_device_name(dev->md));
+			DMWARN("%s: the store is full", dev->name);
 		}
 	}
 	if (!!info.cleaning != dev->cleaning) {

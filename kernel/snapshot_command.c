@@ -10,7 +10,7 @@
  * message returns.
  *
  * Rules: freezing writes, and held writes may have to wait for a delete: so it
- * comes before smv_stores_mutex is taken. Preserved bits are cleared, and what the
+ * comes before dev->command is taken. Preserved bits are cleared, and what the
  * fast path knows is renewed, while the gates are closed.
  *
  * A crash before the commit leaves no snapshot; after it, all of the group.
@@ -51,7 +51,7 @@ static struct mapped_device *point_device(struct smv_dev *dev, const char *name)
 	struct smv_volume *volume;
 	struct smv_vol *vol = NULL;
 
-	mutex_lock(&smv_stores_mutex);
+	mutex_lock(&dev->command);
 	smv_lock(dev);
 	volume = smv_find_volume(dev, name);
 	if (volume)
@@ -61,7 +61,7 @@ static struct mapped_device *point_device(struct smv_dev *dev, const char *name)
 		vol = smv_vol_find(dev, info.number);
 	if (vol && vol->md && READ_ONCE(vol->running) && !dm_hold(vol->md))
 		md = vol->md;
-	mutex_unlock(&smv_stores_mutex);
+	mutex_unlock(&dev->command);
 	return md;
 }
 
@@ -78,7 +78,7 @@ static int point_freeze(struct point *point, char **names)
 		r = smv_compat_freeze(dm_disk(md)->part0);
 		if (r) {
 			DMERR("%s: the filesystem on %s cannot be frozen: %d",
-			      dm_device_name(point->dev->md), dm_device_name(md), r);
+			      point->dev->name, dm_device_name(md), r);
 			dm_put(md);
 			return r;
 		}
@@ -262,11 +262,11 @@ int smv_command_snapshot(struct smv_command *command)
 	if (freeze)
 		r = point_freeze(point, command->argv + 2);
 	if (!r) {
-		mutex_lock(&smv_stores_mutex);
+		mutex_lock(&point->dev->command);
 		r = snapshot_locked(point, command->argv + 2, now);
 		if (!r)
 			snapshot_reply(command, point);
-		mutex_unlock(&smv_stores_mutex);
+		mutex_unlock(&point->dev->command);
 	}
 	point_thaw(point);
 	kfree(point);
@@ -375,7 +375,7 @@ static int rollback_run(struct smv_command *command, struct point *point, bool f
 	return 0;
 }
 
-/* `rollback ORIGIN@SNAPSHOT UNDO NOW FORCE'. Under smv_stores_mutex. */
+/* `rollback ORIGIN@SNAPSHOT UNDO NOW FORCE'. Under dev->command. */
 int smv_command_rollback(struct smv_command *command)
 {
 	struct point *point;

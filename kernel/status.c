@@ -7,13 +7,13 @@ static u64 passed_writes(struct smv_dev *dev)
 	u64 entered = 0, gated = atomic64_read(&dev->stats.gated);
 	struct smv_vol *vol;
 
-	if (!mutex_trylock(&smv_stores_mutex))
+	if (!mutex_trylock(&dev->command))
 		return 0;
 	list_for_each_entry(vol, &dev->vols, list) {
 		if (vol->origin == vol)
 			entered += smv_vol_entered(vol);
 	}
-	mutex_unlock(&smv_stores_mutex);
+	mutex_unlock(&dev->command);
 	return entered > gated ? entered - gated : 0;
 }
 

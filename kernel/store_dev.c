@@ -130,9 +130,7 @@ static void store_dtr(struct dm_target *ti)
 {
 	struct store_target *target = ti->private;
 
-	mutex_lock(&smv_stores_mutex);
 	smv_dev_put_target(target->dev);
-	mutex_unlock(&smv_stores_mutex);
 	dm_put_device(ti, target->ddev);
 	kfree(target);
 }
@@ -150,7 +148,7 @@ static void store_presuspend(struct dm_target *ti)
 	struct smv_dev *dev = target->dev;
 	struct smv_vol *vol;
 
-	mutex_lock(&smv_stores_mutex);
+	mutex_lock(&dev->command);
 	if (!dev->suspended) {
 		list_for_each_entry(vol, &dev->vols, list) {
 			if (!vol->md)
@@ -160,7 +158,7 @@ static void store_presuspend(struct dm_target *ti)
 		}
 		smv_worker_stop(dev);
 	}
-	mutex_unlock(&smv_stores_mutex);
+	mutex_unlock(&dev->command);
 }
 
 static void store_postsuspend(struct dm_target *ti)
@@ -182,7 +180,7 @@ static void store_resume(struct dm_target *ti)
 	struct smv_dev *dev = target->dev;
 	struct smv_vol *vol;
 
-	mutex_lock(&smv_stores_mutex);
+	mutex_lock(&dev->command);
 	spin_lock_irq(&dev->wait_lock);
 	dev->table = ti->table;
 	spin_unlock_irq(&dev->wait_lock);
@@ -195,7 +193,7 @@ static void store_resume(struct dm_target *ti)
 		vol->internal = false;
 		dm_internal_resume(vol->md);
 	}
-	mutex_unlock(&smv_stores_mutex);
+	mutex_unlock(&dev->command);
 }
 
 static int store_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,

@@ -30,10 +30,6 @@ static int target_devices(struct smv_target *target, char **argv)
 		return -ENODEV;
 	}
 	target->dev = dev;
-	if (dev->suspended) {
-		ti->error = "the store is suspended";
-		return -EBUSY;
-	}
 	r = dm_get_device(ti, argv[2], dm_table_get_mode(ti->table), &target->device);
 	if (r) {
 		ti->error = "the origin's device cannot be opened";
@@ -75,10 +71,15 @@ static struct smv_volume *target_volume(struct smv_dev *dev, char *name, bool sn
 static int target_open(struct smv_target *target, char *name, bool snapshot)
 {
 	struct dm_target *ti = target->ti;
-	struct smv_volume *volume = target_volume(target->dev, name, snapshot);
+	struct smv_volume *volume;
 	struct smv_vol *vol;
 	int r;
 
+	if (target->dev->suspended) {
+		ti->error = "the store is suspended";
+		return -EBUSY;
+	}
+	volume = target_volume(target->dev, name, snapshot);
 	if (!volume) {
 		ti->error = "the store has no such volume";
 		return -ENOENT;
@@ -89,14 +90,13 @@ static int target_open(struct smv_target *target, char *name, bool snapshot)
 		ti->error = "no memory for the volume";
 		return r;
 	}
-	r = smv_vol_claim(vol, dm_table_get_md(ti->table));
+	r = smv_vol_claim(vol, dm_table_get_md(ti->table), target->device->bdev->bd_dev);
 	if (r) {
-		ti->error = "another device is active for this volume";
+		ti->error = r == -EXDEV ? "another device is in use as that origin" :
+					  "another device is active for this volume";
 		goto put;
 	}
 	target->vol = vol;
-	if (!snapshot)
-		WRITE_ONCE(vol->bdev, target->device->bdev);
 	if (ti->begin || ti->len != vol->sectors) {
 		ti->error = "the table's length is not the volume's";
 		return -EINVAL;
@@ -114,8 +114,10 @@ put:
 static void target_close(struct smv_target *target)
 {
 	struct dm_target *ti = target->ti;
+	struct smv_dev *dev = target->dev;
 
-	mutex_lock(&smv_stores_mutex);
+	if (dev)
+		mutex_lock(&dev->command);
 	if (target->volume) {
 		smv_lock(target->dev);
 		smv_volume_close(target->volume);
@@ -125,7 +127,10 @@ static void target_close(struct smv_target *target)
 		smv_vol_release(target->vol);
 		smv_vol_put(target->vol);
 	}
-	mutex_unlock(&smv_stores_mutex);
+	if (dev) {
+		mutex_unlock(&dev->command);
+		smv_dev_put(dev);
+	}
 	if (target->device)
 		dm_put_device(ti, target->device);
 	if (target->store)
@@ -157,11 +162,12 @@ int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool sn
 		return -ENOMEM;
 	}
 	target->ti = ti;
-	mutex_lock(&smv_stores_mutex);
 	r = target_devices(target, argv);
-	if (!r)
+	if (!r) {
+		mutex_lock(&target->dev->command);
 		r = target_open(target, argv[1], snapshot);
-	mutex_unlock(&smv_stores_mutex);
+		mutex_unlock(&target->dev->command);
+	}
 	if (r) {
 		target_close(target);
 		return r;
@@ -187,6 +193,7 @@ void smv_target_resume(struct dm_target *ti)
 	WRITE_ONCE(vol->running, true);
 	if (vol->origin != vol)
 		return;
+	WRITE_ONCE(vol->bdev, target->device->bdev);
 	smv_vol_readers(vol);
 	smv_mover_kick(vol);
 }

@@ -19,7 +19,7 @@
 
 #include "dev.h"
 
-/* Under smv_stores_mutex. */
+/* Under dev->command. */
 struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number)
 {
 	struct smv_vol *vol;
@@ -103,7 +103,6 @@ static int vol_new(struct smv_dev *dev, struct smv_volume *volume, struct smv_vo
 		vol_free(vol);
 		return r;
 	}
-	dev->references++;
 	list_add_tail(&vol->list, &dev->vols);
 	if (vol->origin == vol)
 		smv_vol_readers(vol);
@@ -111,7 +110,7 @@ static int vol_new(struct smv_dev *dev, struct smv_volume *volume, struct smv_vo
 	return 0;
 }
 
-/* A reference on the volume, in use from now on. Under smv_stores_mutex. Two levels deep at most. */
+/* A reference on the volume, in use from now on. Under dev->command. Two levels deep at most. */
 int smv_vol_get(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol **found)
 {
 	struct smv_volume_info info;
@@ -128,11 +127,10 @@ int smv_vol_get(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol *
 	return 0;
 }
 
-/* Under smv_stores_mutex. The device may be freed by it. */
+/* Under dev->command. */
 void smv_vol_put(struct smv_vol *vol)
 {
 	struct smv_vol *origin = vol->origin == vol ? NULL : vol->origin;
-	struct smv_dev *dev = vol->dev;
 
 	if (--vol->references)
 		return;
@@ -140,14 +138,22 @@ void smv_vol_put(struct smv_vol *vol)
 	vol_free(vol);
 	if (origin)
 		smv_vol_put(origin);
-	smv_dev_put(dev);
 }
 
-/* One dm device a volume; its own reload comes with the same @md. Under smv_stores_mutex. */
-int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md)
+/*
+ * One dm device a volume (-EBUSY); its own reload comes with the same @md. One
+ * device is the origin for all (-EXDEV). Under dev->command.
+ */
+int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md, dev_t device)
 {
+	struct smv_vol *origin = vol->origin;
+
 	if (vol->targets && vol->md != md)
 		return -EBUSY;
+	if (origin->users > vol->targets && origin->device != device)
+		return -EXDEV;
+	origin->device = device;
+	origin->users++;
 	vol->md = md;
 	vol->targets++;
 	return 0;
@@ -155,6 +161,7 @@ int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md)
 
 void smv_vol_release(struct smv_vol *vol)
 {
+	vol->origin->users--;
 	if (--vol->targets)
 		return;
 	vol->md = NULL;

@@ -259,7 +259,7 @@ static int commit_once(struct smv_dev *dev, bool keep)
 		smv_lock(dev);
 	smv_commit_end(dev->store, r);
 	if (r)
-		DMERR("%s: a commit could not be written: %d", dm_device_name(dev->md), r);
+		DMERR("%s: a commit could not be written: %d", dev->name, r);
 	else if (written > dev->flushed)
 		dev->flushed = written;
 	return 1;
@@ -377,7 +377,7 @@ static void checkpoint_worker(struct work_struct *work)
 	}
 	r = checkpoint_steps(dev, r, miss);
 	if (r < 0) {
-		DMERR("%s: a checkpoint failed: %d", dm_device_name(dev->md), r);
+		DMERR("%s: a checkpoint failed: %d", dev->name, r);
 		smv_fail(dev, "a checkpoint could not be written");
 	}
 	wake_room(dev);
@@ -418,7 +418,7 @@ static void reap_worker(struct work_struct *work)
 
 static int worker_queues(struct smv_dev *dev)
 {
-	const char *name = dm_device_name(dev->md);
+	const char *name = dev->name;
 
 	dev->meta = alloc_workqueue("smv_meta/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
 	dev->gate = alloc_workqueue("smv_gate/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);

@@ -60,11 +60,8 @@ static int hunt(struct options *o)
 									4 * seed + k));
 		if (o->rests && seed % 4)
 			continue;
-		o->config.seed = seed;
-		o->config.ops = 60;
-		options_guard(o, options_replay(o, seed));
-		if (!history_run(&world, &o->config))
-			return options_result(o, world.lost, options_replay(o, seed));
+		if (!one(o, script_find("history"), seed))
+			return options_result(o, world.lost, replay_of(o, "history", seed));
 	}
 	return options_result(o, NULL, replay_of(o, o->rests ? o->rest[0] : "", o->first));
 }
@@ -76,6 +73,7 @@ int main(int argc, char **argv)
 	int failed = 0;
 
 	sim_config_init(&o.config);
+	o.config.ops = 60;
 	options_parse(&o, argc, argv, USAGE);
 	for (u32 i = 0; i < o.rests; i++)
 		if (!script_find(o.rest[i])) {

@@ -15,7 +15,7 @@
 
 int disk_read_step(struct world *w, struct disk *disk, u64 sector, u32 count, void *data)
 {
-	host_step(w);
+	host_latency(w);
 	return disk_read(disk, sector, count, data);
 }
 
@@ -24,7 +24,7 @@ int disk_write_step(struct world *w, struct disk *disk, u64 sector, u32 count, c
 {
 	struct disk_request request = disk_write_begin(disk, sector, count, data);
 
-	host_step(w);
+	host_latency(w);
 	return disk_write_end(disk, &request, fua);
 }
 
@@ -32,7 +32,7 @@ int disk_flush_step(struct world *w, struct disk *disk)
 {
 	struct disk_request request = disk_flush_begin(disk);
 
-	host_step(w);
+	host_latency(w);
 	return disk_flush_end(disk, &request);
 }
 
@@ -40,7 +40,7 @@ static int io_read(struct world *w, const struct smv_io *io)
 {
 	int error = 0;
 
-	host_step(w);
+	host_latency(w);
 	for (u32 i = 0; i < io->count; i++) {
 		int result = disk_read(w->store, io->block[i] * SB, SB, io->buffer[i]);
 
@@ -61,7 +61,7 @@ static int io_write(struct world *w, const struct smv_io *io)
 		left[i] = i;
 		sum ^= smv_port_crc32c(i, io->buffer[i], SMV_BLOCK_BYTES);
 	}
-	host_step(w);
+	host_latency(w);
 	for (u32 i = 0; i < io->count; i++)
 		now ^= smv_port_crc32c(i, io->buffer[i], SMV_BLOCK_BYTES);
 	if (now != sum)
@@ -101,7 +101,7 @@ static int fetch(struct world *w, u64 block)
 		sim_lost(w, "the engine misses block %llu", (unsigned long long)block);
 	error = disk_read_step(w, w->store, block * SB, SB, data);
 	if (random_chance(&w->random, 300))
-		host_step(w);
+		host_latency(w);
 	if (!error)
 		error = smv_store_provide(w->host.store, block, data);
 	if (error == -EUCLEAN)

@@ -63,17 +63,34 @@ cancel:
 	return error;
 }
 
+/* The store is full: is something about to be given back? */
+static bool wait_for_freed(struct world *w)
+{
+	struct host *h = &w->host;
+
+	if (!h->reaping && !(smv_store_wants(h->store) & (SMV_WANT_COMMIT | SMV_WANT_REAP)))
+		return false;
+	if (h->want < smv_store_lsn(h->store))
+		h->want = smv_store_lsn(h->store);
+	WAIT(w, .kind = WAIT_SPACE, .a = h->space);
+	return true;
+}
+
 static int snapshot_write_chunk(struct world *w, const struct part *part)
 {
 	bool whole = part->to - part->from == chunk_sectors_of(w, part->slot, part->chunk);
 	struct smv_job job = { 0 };
+	u32 patience = 4;
 	u64 miss = 0;
 	int result;
 
 	do {
 		result = smv_snapshot_write(w->host.store, host_volume(w, part->slot),
 					    part->chunk, whole, &job, &miss);
-		result = host_again(w, result, miss);
+		if (result == -ENOSPC && patience-- && wait_for_freed(w))
+			result = 1;
+		else
+			result = host_again(w, result, miss);
 	} while (result == 1);
 	if (result)
 		return result;
@@ -244,8 +261,11 @@ static void origin_flush(struct world *w, const struct op *op)
 	if (!origin_settle(w, op->slot, stage, true, &lsn)) {
 		u64 all = smv_origin_flush_lsn(host_volume(w, op->slot));
 
-		if (rule_on(w, RULE_flush_fin) && stage && all > lsn)
+		if (stage && all > lsn)
 			lsn = all;
+		if (!rule_on(w, RULE_flush_fin) &&
+		    !smv_origin_is_rolling(host_volume(w, op->slot)))
+			lsn = 0;
 		if (!lsn || !host_durable(w, lsn))
 			oracle_promise(&w->oracle.volume[op->slot], &marks);
 	}

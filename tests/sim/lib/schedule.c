@@ -6,6 +6,7 @@
  * tasks behind for long, which plain chance does not.
  */
 #include "fiber.h"
+#include "state.h"
 #include "world.h"
 
 static struct task *running;
@@ -72,6 +73,14 @@ void host_wait(struct world *w, struct wait wait)
 void host_step(struct world *w)
 {
 	WAIT(w, .kind = WAIT_NONE);
+}
+
+void host_latency(struct world *w)
+{
+	if (random_chance(&w->random, 900))
+		host_step(w);
+	else
+		WAIT(w, .kind = WAIT_CLOCK, .a = w->clock + random_below(&w->random, 60));
 }
 
 static bool locked(const struct host *h, const struct wait *wait)
@@ -167,6 +176,8 @@ static bool engine_ready(struct world *w, const struct wait *wait)
 	case WAIT_CLEAN:
 		return !failed && wants & SMV_WANT_CLEAN &&
 		       (h->urgent || random_chance(&w->random, 200));
+	case WAIT_CLOCK:
+		return w->clock > wait->a;
 	case WAIT_CHANCE:
 		return h->urgent || random_chance(&w->random, (u32)wait->a);
 	default:
@@ -202,11 +213,25 @@ static u32 order(struct world *w, u32 *index)
 	return n;
 }
 
+/*
+ * The one look inside the engine: chunks are taken from the lowest one on again,
+ * so that freed ones are reused as soon as they may be.
+ */
+static void rewind_cursor(struct world *w)
+{
+	struct smv_alloc *alloc = &w->host.store->alloc;
+
+	if (w->reuse && random_chance(&w->random, 500))
+		alloc->cursor = alloc->geometry.first_chunk;
+}
+
 bool world_step(struct world *w)
 {
 	u32 index[SIM_TASKS];
 	u32 n = order(w, index);
 
+	w->clock++;
+	rewind_cursor(w);
 	for (u32 i = 0; i < n; i++) {
 		struct task *task = &w->task[index[i]];
 
@@ -251,15 +276,15 @@ bool world_settle(struct world *w, const char *what)
 {
 	struct host *h = &w->host;
 	bool came = false;
+	u32 idle = 0; /* steps for which nothing could go on: I/O takes less */
 
 	h->urgent = true;
 	for (u32 n = 0; n < 60000 && !came; n++) {
-		bool moved = world_step(w);
-
+		idle = world_step(w) ? 0 : idle + 1;
 		came = at_rest(w);
-		if (came || (moved && (n < 3000 || !full(w))))
+		if (came || (idle < 100 && (n < 3000 || !full(w))))
 			continue;
-		if (h->hold_expired && (!moved || n > 6000))
+		if (h->hold_expired && (idle >= 200 || n > 6000))
 			break;
 		h->hold_expired = true; /* those who hold give up */
 	}

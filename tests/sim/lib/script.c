@@ -27,7 +27,7 @@ static const struct sim_script scripts[] = {
 	{ "copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
 	{ "commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
 	{ "free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1 },
-	{ "free_read", "S 0 2|w 2 0 a|.|r 2 0|x 2 0|w 2 1 a", 1 },
+	{ "free_read", "S 0 2|w 2 0 a|w 2 1 a|.|r 2 0|x 2 0|x 2 1|w 2 1 a|w 2 2 a", 2 },
 	{ "free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1 },
 	{ "inplace_wait", "S 0 2|.|r 2 0|W 0 0 a", SIM_ALL_FREE },
 	{ "snap_flush", "W 0 0 a|S 0 2|CUT", SIM_ALL_FREE },
@@ -52,7 +52,8 @@ static const struct sim_script scripts[] = {
 	{ "merge_zero", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|S 3 4|D 3|.|D 2|.", SIM_ALL_FREE },
 	{ "restart", "S 0 2|w 2 0 a|S 2 3|.|r 3 0|D 2|.", 1 },
 	{ "group_record", "S 0,1 2,3|CUT", SIM_ALL_FREE },
-	{ "inval_seen", "full|S 0 2|.|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE },
+	{ "inval_seen", "S 0 2|.|full|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE },
+	{ "history", NULL, 0 }, /* a random one */
 	{ "inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE },
 	{ "mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE },
 	{ "recover_flush", "S 0 2|BOOTCUT|CUT", SIM_ALL_FREE },
@@ -250,6 +251,8 @@ bool script_run(struct world *w, const struct sim_config *config, const struct s
 {
 	struct sim_config mine = *config;
 
+	if (!script->text)
+		return history_run(w, config);
 	mine.free_chunks = script->free_chunks;
 	mine.chunk_blocks = 1;
 	w->lost[0] = 0;

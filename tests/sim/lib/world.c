@@ -200,6 +200,7 @@ static void choose(struct world *w)
 
 	random_seed(&w->random, c->seed);
 	w->by_priority = random_chance(&w->random, 500);
+	w->reuse = random_chance(&w->random, 800);
 	w->policy = random_chance(&w->random, 300) ? SMV_POLICY_HOLD : SMV_POLICY_DROP;
 	w->mover_permille = permille[random_below(&w->random, 5)];
 	w->overlay_entries = 32 << random_below(&w->random, 4);
@@ -218,6 +219,8 @@ void world_begin(struct world *w, const struct sim_config *config)
 	w->token = 10000;
 	w->name = 0;
 	w->group = 0;
+	w->clock = 0;
+	w->cut_recovery = false;
 	w->replica = false;
 	memset(&w->oracle, 0, sizeof(w->oracle));
 	memset(&w->host, 0, sizeof(w->host));

@@ -48,6 +48,7 @@ enum wait_kind {
 	WAIT_REAP,
 	WAIT_CLEAN,
 	WAIT_CHANCE, /* a of 1000 each time */
+	WAIT_CLOCK, /* w->clock is past a */
 };
 
 struct wait {
@@ -126,6 +127,7 @@ struct world {
 	struct sim_config config;
 	struct random random;
 	bool by_priority; /* tasks run by priorities that change now and then */
+	bool reuse; /* freed chunks are taken again as soon as they may be */
 	u32 chunk_sectors;
 	u32 policy;
 	u32 mover_permille;
@@ -139,7 +141,7 @@ struct world {
 	u32 token;
 	u32 name;
 	u64 group;
-	u32 fetch_depth;
+	u64 clock; /* of steps */
 	bool cut_recovery; /* the power fails again in the next recovery */
 	bool replica; /* a copy on which a cut is tried */
 	char lost[400];
@@ -189,7 +191,8 @@ bool world_step(struct world *w);
 bool world_settle(struct world *w, const char *what);
 u32 world_ops_running(const struct world *w);
 void host_wait(struct world *w, struct wait wait);
-/* Gives way once. */
+/* Gives way once; as long as some I/O takes. */
+void host_latency(struct world *w);
 void host_step(struct world *w);
 
 #define WAIT(w, ...) host_wait(w, (struct wait){ __VA_ARGS__ })

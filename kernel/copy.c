@@ -59,6 +59,7 @@ void smv_copy_exit(struct smv_dev *dev)
 static void unit_reset(struct smv_unit *unit)
 {
 	unit->io = NULL;
+	memset(&unit->job, 0, sizeof(unit->job));
 	unit->fall.origin = NULL;
 	unit->counted = false;
 	unit->status = BLK_STS_OK;

@@ -35,6 +35,7 @@ int smv_rollback_prepare(struct smv_store *store, struct smv_volume *origin)
 	if (!origin->roll)
 		return -ENOMEM;
 	memset(origin->roll, 0, sizeof(*origin->roll));
+	origin->roll->chunks = smv_volume_chunks(store, origin);
 	origin->roll->first_lost = ~0ULL;
 	return 0;
 }
@@ -321,6 +322,7 @@ void smv_rollback_progress(const struct smv_volume *origin, struct smv_rollback_
 		return;
 	progress->done_chunks = origin->roll_done;
 	progress->place_chunks = origin->roll->place;
+	progress->chunks = origin->roll->chunks;
 	progress->moved = origin->roll->moved_chunks;
 	progress->lost = origin->roll->lost_chunks;
 }

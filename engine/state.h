@@ -16,6 +16,7 @@
 
 /* A running rollback's memory. */
 struct smv_roll {
+	u64 chunks; /* of the origin */
 	u64 place; /* no chunk below is pending */
 	u64 place_staging; /* what place was when the flush began */
 	u64 first_lost; /* pending for ever: its data is lost; ~0: none */

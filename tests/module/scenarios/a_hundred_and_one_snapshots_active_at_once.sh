@@ -2,7 +2,7 @@
 # as is the origin.
 # timeout: 90
 
-mkdisk origin 2M
+mkdisk origin 1M
 mkdisk store 96M
 stamp write "$origin" --tag 1
 smv format -c 16K -l s0 "$store"

@@ -2,8 +2,8 @@
 # snapshots of snapshots: taken, found again after a restart, read, deleted.
 # timeout: 120
 
-mkdisk origin 2M
-mkdisk other 2M
+mkdisk origin 512K
+mkdisk other 512K
 mkdisk store 64M
 stamp write "$origin" --tag 1
 stamp write "$other" --tag 1
@@ -21,8 +21,8 @@ check_store "$store"
 smv activate "$store"
 eq "$(snapmv list -q data | wc -l)" $((n + 1)) 'volumes listed'
 # The deepest one reads through all of them.
-must many verify deep.state --order newest --count 20 s0 deep
-must many verify deep.state --order random --count 100 s0 deep
+must many verify deep.state --order newest --count 10 s0 deep
+must many verify deep.state --order random --count 40 s0 deep
 must many verify data.state --order random --count 50 s0 data
 must stamp write /dev/mapper/s0-data --tag 2
 smv activate data@s1 "data@s$n"

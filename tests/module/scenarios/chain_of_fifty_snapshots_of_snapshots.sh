@@ -3,7 +3,7 @@
 # restart, and while the chain is taken apart in random order.
 # timeout: 90
 
-mkdisk origin 3M
+mkdisk origin 1M
 mkdisk store 96M
 stamp write "$origin" --tag 1
 smv format -c 16K -l s0 "$store"

@@ -52,7 +52,7 @@ prepare()	# ext4|xfs SIZE
 	mkdisk cow 64M
 	mkfs "$1" "$disk"
 	mnt "$disk" disk
-	make_files /mnt/disk 80
+	make_files /mnt/disk 60
 	do_it 'echo "Dear Reader," >/mnt/disk/letter'
 	do_it 'ls /mnt/disk'
 	keep disk first
@@ -76,7 +76,7 @@ begin()
 take_and_change()
 {
 	title "A snapshot; then the origin changes"
-	smv snapshot -m 'before the great change' home monday
+	do_it "snapmv snapshot -m 'before the great change' home monday"
 	do_it 'rm -r /mnt/home/d1 /mnt/home/d4'
 	do_it 'echo "I have thought better of it." >>/mnt/home/letter'
 	make_files /mnt/home 30 2

@@ -3,12 +3,12 @@
 # end, all deleted, the store holds nothing.
 # timeout: 120
 
-mkdisk a 6404s
-mkdisk b 6429s
+mkdisk a 3204s
+mkdisk b 3213s
 mkdisk store 256M
 stamp write "$a" --tag 1
 stamp write "$b" --tag 2
-smv format -c 16K -l s0 "$store"
+smv format -c 8K -l s0 "$store"
 smv add "$store" "$a" a
 smv add "$store" "$b" b
 smv activate "$store"

@@ -18,8 +18,8 @@ smv activate b
 smv snapshot a two b two
 cp a.map a2.map
 cp b.map b2.map
-hammer run ha --threads 3 --seed 1 --count "$(scaled 1500)" /dev/mapper/s0-a & pa=$!
-hammer run hb --threads 3 --seed 2 --count "$(scaled 1500)" /dev/mapper/s0-b & pb=$!
+hammer run ha --threads 3 --seed 1 --count "$(scaled 400)" /dev/mapper/s0-a & pa=$!
+hammer run hb --threads 3 --seed 2 --count "$(scaled 400)" /dev/mapper/s0-b & pb=$!
 snapshot_is s0 a@two a2.map
 snapshot_is s0 b@two b2.map
 smv snapshot a@one three
@@ -42,5 +42,6 @@ settle s0
 must hammer check --threads 3 --seed 1 /dev/mapper/s0-a
 must stamp check /dev/mapper/s0-b --map b2.map
 snapshot_is s0 a@one a2.map
+smv deactivate b
 smv remove b
 must hammer check --threads 3 --seed 1 /dev/mapper/s0-a

@@ -16,8 +16,8 @@ smv activate "$store0" "$store1"
 mustfail 'several stores' snapmv snapshot data a
 smv snapshot s0/data a
 smv snapshot s1/data a
-hammer run h0 --threads 3 --seed 1 --count "$(scaled 1500)" /dev/mapper/s0-data & p0=$!
-hammer run h1 --threads 3 --seed 2 --count "$(scaled 1500)" /dev/mapper/s1-data & p1=$!
+hammer run h0 --threads 3 --seed 1 --count "$(scaled 400)" /dev/mapper/s0-data & p0=$!
+hammer run h1 --threads 3 --seed 2 --count "$(scaled 400)" /dev/mapper/s1-data & p1=$!
 for i in 0 1; do
 	smv snapshot s$i/data b
 	snapshot_is s$i data@a o$i.map

@@ -158,6 +158,30 @@ static void do_zero(const char *name, u64 chunk)
 	must("commit", smv_host_commit(&host));
 }
 
+/* As a FLUSH of each origin: what was moved and written is not moved again. */
+static void stage(void)
+{
+	struct smv_volume *volume;
+	u64 number = 0, lsn;
+	int rc;
+
+	while ((volume = smv_volume_after(host.store, number))) {
+		struct smv_volume_info info;
+
+		smv_volume_info(volume, &info);
+		number = info.number;
+		if (!smv_stage_wanted(volume))
+			continue;
+		must("stage", smv_stage_begin(host.store, volume));
+		rc = fdatasync(origin_fd) ? -errno : 0;
+		do
+			rc = smv_stage_end(host.store, volume, rc, &lsn);
+		while (smv_host_again(&host, &rc));
+		must("stage", rc);
+	}
+	must("commit", smv_host_commit(&host));
+}
+
 static void do_clean(void)
 {
 	u32 freed;
@@ -204,6 +228,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
+	stage();
 	must("close", smv_host_close(&host));
 	smv_device_close(&store_device);
 	free(data);

@@ -1,0 +1,208 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Every command: help, version, wrong usage, and inputs that are no store.
+
+. "$(dirname "$0")/lib"
+
+COMMANDS='format erase add remove activate deactivate snapshot delete rollback
+rename list status set check dump'
+
+# The least arguments of each, with $1 in the place of the store or device.
+args_of()
+{
+	case $1 in
+	format|erase|check|dump|list|status|activate|deactivate) echo "$2" ;;
+	add) echo "$2 $T/device name" ;;
+	remove) echo "-S $2 data" ;;
+	snapshot) echo "-S $2 data new" ;;
+	delete|rollback) echo "-S $2 data@snap" ;;
+	rename) echo "-S $2 data other" ;;
+	set) echo "$2 policy=hold" ;;
+	esac
+}
+
+t_every_command_has_help()
+{
+	for c in $COMMANDS; do
+		for h in -h --help; do
+			must smv "$c" $h
+			grep -q "^usage: snapmv $c" "$T/.out" || fail "$c $h"
+			must smv "$c" --bad $h
+		done
+		eq "$(out smv help "$c" | head -n 1)" "$(out smv "$c" -h | head -n 1)"
+	done
+	must smv --help
+	for c in $COMMANDS; do
+		grep -q "^  $c " "$T/.out" || fail "$c is not in the help"
+	done
+	must smv -h
+	must smv help
+}
+
+t_every_command_has_a_version()
+{
+	eq "$(out smv --version | cut -d ' ' -f 1)" snapmv
+	must smv -V
+	for c in $COMMANDS; do
+		eq "$(out smv "$c" --version)" "$(out smv --version)"
+	done
+}
+
+t_commands_that_come_later_are_unknown()
+{
+	for c in grow diff restore repair; do
+		refused 2 'unknown command' smv $c x
+		! smv --help | grep -q "^  $c " || fail "$c is listed"
+	done
+	refused 2 'unknown option' smv rollback --next data@a
+	! smv rollback --help | grep -q -- --next || fail '--next is listed'
+}
+
+t_wrong_usage_is_exit_status_2()
+{
+	refused 2 'missing command' smv
+	refused 2 'unknown command' smv nosuch
+	refused 2 'unknown option' smv --nosuch
+	for c in $COMMANDS; do
+		refused 2 'unknown option' smv "$c" --nosuch
+		refused 2 'unknown option' smv "$c" -Z
+		case $c in
+		list|status) ;;
+		*) refused 2 'missing|name' smv "$c" ;;
+		esac
+	done
+	refused 2 'superfluous' smv format a b
+	refused 2 'superfluous' smv add a b c d
+	refused 2 'superfluous' smv check a b
+	refused 2 'empty' smv format ''
+	refused 2 'needs' smv format -c
+	refused 2 'needs' smv snapshot a b -m
+	refused 2 'needs' smv snapshot a b --memo
+	refused 2 'takes no argument' smv format --force=yes x
+	refused 2 'twice' smv format -c 4K -c 8K x
+	refused 2 'beside' smv snapshot data a data
+	refused 2 'exclude' smv rollback --no-undo --undo x data@a
+	refused 2 '-a' smv activate -a "$T/x"
+	refused 2 'volumes' smv activate -r ./x
+	refused 2 'KEY=VALUE' smv set ./x policy
+	refused 2 'unknown key' smv set ./x colour=red
+	refused 2 'twice' smv set ./x policy=hold policy=drop
+	refused 2 'alone' smv set data device=x policy=hold
+}
+
+t_options_may_stand_anywhere_and_end_with_two_dashes()
+{
+	mkdir dir
+	truncate -s 16M store
+	must smv format ./dir/../store -c4K
+	must smv check -- ./store
+	refused 1 'no such' smv check -- -q
+	must smv format --chunk=64K ./store -f --label mine
+	must smv list -st ./store
+}
+
+each_input()	# STATUS PATTERN PATH
+{
+	for c in $COMMANDS; do
+		[ "$c" != format ] || continue
+		refused "$1" "$2" smv "$c" $(args_of "$c" "$3")
+		has_way_out
+	done
+}
+
+t_missing_files_are_refused_by_every_command()
+{
+	truncate -s 1M device
+	each_input 1 'no such' "$T/nosuch"
+	refused 1 'no such' smv format "$T/nosuch"
+	each_input 1 'no such' "$T/device/below"
+}
+
+t_directories_are_refused_by_every_command()
+{
+	truncate -s 1M device
+	mkdir dir
+	each_input 1 'directory' "$T/dir"
+	refused 1 'directory' smv format "$T/dir"
+}
+
+t_empty_and_tiny_files_are_refused_by_every_command()
+{
+	truncate -s 1M device
+	: >empty
+	each_input 1 'no store' "$T/empty"
+	for size in 1 511 4095 4096 8191 12288; do
+		head -c $size /dev/zero >tiny
+		each_input 1 'no store' "$T/tiny"
+		refused 1 'small' smv format "$T/tiny"
+		eq "$(stat -c %s tiny)" $size
+	done
+	head -c 100000 /dev/urandom >noise
+	each_input 1 'no store' "$T/noise"
+}
+
+t_other_kinds_of_files_are_refused()
+{
+	truncate -s 1M device
+	mkfifo fifo
+	each_input 1 'neither a block device' "$T/fifo"
+	refused 1 'neither a block device' smv format "$T/fifo"
+	refused 1 'neither a block device' smv format /dev/null
+	refused 1 'neither a block device' smv check /dev/zero
+}
+
+t_unreadable_files_are_refused()
+{
+	command -v setpriv >/dev/null || exit 0
+	[ "$(id -u)" = 0 ] || exit 0
+	make_store
+	chmod 755 "$BASE" "$T"
+	chmod 000 store
+	for c in list status check dump; do
+		refused 1 'permission' setpriv --reuid 65534 --clear-groups \
+			"$SNAPMV" $c "$T/store"
+		has_way_out
+	done
+	chmod 444 store
+	must setpriv --reuid 65534 --clear-groups "$SNAPMV" list "$T/store"
+	must setpriv --reuid 65534 --clear-groups "$SNAPMV" check "$T/store"
+	refused 1 'permission|read-only' setpriv --reuid 65534 --clear-groups \
+		"$SNAPMV" set "$T/store" policy=hold
+}
+
+t_a_closed_pipe_and_a_full_disk_are_not_passed_over()
+{
+	make_store
+	(smv dump ./store; echo $? >"$T/status") 2>"$T/err" | :
+	[ ! -s err ] || fail "on stderr: $(cat err)"
+	status=0
+	smv dump ./store >/dev/full 2>err || status=$?
+	eq $status 1 status
+	eq "$(wc -l <err)" 1
+	grep -q 'standard output' err || fail "$(cat err)"
+	must smv check ./store
+}
+
+t_control_characters_never_reach_the_terminal()
+{
+	make_store
+	refused 1 'name' smv snapshot -S ./store data "$(printf 'a\033[2J')"
+	refused 1 'no such' smv check "./$(printf 'a\033]0;x\007\nb')"
+	refused 1 'memo' smv snapshot -S ./store -m "$(printf 'a\001b')" data x
+	refused 1 'memo' smv snapshot -S ./store -m "$(printf 'a\233b')" data x
+	must smv snapshot -S ./store -m 'tab-free ünïcode ☃ memo' data x
+	out smv list ./store | grep -q 'ünïcode ☃'
+	# a store made by somebody else may hold anything
+	$PLANT store memo 2 'bad\x1b[31m\x07\xff\x9b'
+	must smv check ./store
+	must smv list ./store
+	! grep -q '[[:cntrl:]]' .out || fail 'control characters in list'
+	grep -q 'bad\\x1b' .out || fail "$(cat .out)"
+	out smv list --json ./store >j
+	json j 'j["stores"][0]["volumes"][1]["memo"]' >/dev/null
+	out smv dump --json ./store >j
+	json j 'j["volumes"][1]["memo"]' >/dev/null
+	must smv dump ./store
+	! grep -q '[[:cntrl:]]' .out || fail 'control characters in dump'
+}
+
+run_tests "$@"

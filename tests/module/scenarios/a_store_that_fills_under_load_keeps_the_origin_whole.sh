@@ -10,7 +10,7 @@ smv add "$store" "$origin" data
 smv activate "$store"
 dev=/dev/mapper/s0-data
 smv snapshot data a0
-overlap --time 600 --threads 4 $dev >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 600 --threads 4 $dev >overlap.out 2>&1 & load=$!
 wait_for 60 is s0 full 1
 for i in 1 2 3; do
 	smv snapshot data a$i

@@ -4,7 +4,7 @@
 # the end the chunks in use are what they were, to the chunk.
 # timeout: 150
 
-n=$(scaled 9 4)
+n=$(scaled 7 4)
 mkdisk origin 16M
 mkdisk store 256M
 smv format -c 16K -l s0 "$store"
@@ -51,7 +51,7 @@ done
 say "built:$names"
 eq "$(field s0 dropped)" 0 dropped
 
-overlap --time 600 --threads 2 $dev >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 600 --threads 2 $dev >overlap.out 2>&1 & load=$!
 count=0
 while [ -n "$names" ]; do
 	# One at random, and when it is gone, a look at another.

@@ -15,7 +15,7 @@ smv activate one@base
 
 O='--threads 4 --seed 11'
 M='--threads 2 --seed 12'
-hammer run state $O /dev/mapper/s0-one /dev/mapper/s0-two & pid=$!
+nice -n 10 hammer run state $O /dev/mapper/s0-one /dev/mapper/s0-two & pid=$!
 i=0
 while [ $i -lt "$n" ]; do
 	hammer mark state before$i >>marks
@@ -35,7 +35,7 @@ while [ $i -lt "$n" ]; do
 done
 
 # An origin and a snapshot of the other one.
-hammer run mixed $M /dev/mapper/s0-two /dev/mapper/s0-one@base & pid=$!
+nice -n 10 hammer run mixed $M /dev/mapper/s0-two /dev/mapper/s0-one@base & pid=$!
 i=0
 while [ $i -lt "$n" ]; do
 	hammer mark mixed before$i >>mixedmarks

@@ -15,8 +15,8 @@ smv activate data@base
 
 O='--threads 4 --seed 7'
 S='--threads 3 --seed 8 --sectors 1-70'
-hammer run ostate $O --flush-every 50 /dev/mapper/s0-data >/dev/null & opid=$!
-hammer run sstate $S /dev/mapper/s0-data@base & spid=$!
+nice -n 10 hammer run ostate $O --flush-every 50 /dev/mapper/s0-data >/dev/null & opid=$!
+nice -n 10 hammer run sstate $S /dev/mapper/s0-data@base & spid=$!
 wait_for 20 test -s ostate -a -s sstate
 i=0
 while [ $i -lt "$n" ]; do

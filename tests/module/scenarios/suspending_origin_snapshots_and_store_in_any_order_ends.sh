@@ -12,7 +12,7 @@ dev=/dev/mapper/s0-data
 smv snapshot data a
 smv snapshot data b
 smv activate data@a data@b
-overlap --time 600 --threads 2 $dev $dev@a $dev@b >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 600 --threads 2 $dev $dev@a $dev@b >overlap.out 2>&1 & load=$!
 
 cycle()	# NAME N [OPTION]
 {

@@ -16,7 +16,7 @@
 
 static const char *command = "";
 static bool failed;
-static bool muted;
+static int muted; /* depth */
 static bool progress_shown;
 
 void smv_text_command(const char *name)
@@ -31,7 +31,7 @@ bool smv_text_failed(void)
 
 void smv_text_mute(bool mute)
 {
-	muted = mute;
+	muted += mute ? 1 : -1;
 }
 
 void *smv_text_alloc(size_t bytes)

@@ -16,7 +16,7 @@ int smv_fail(const char *object, const char *format, ...) __attribute__((format(
 /* The same for wrong usage; returns 2. */
 int smv_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool smv_text_failed(void);
-/* While muted, failures are neither printed nor remembered. */
+/* While muted, failures are neither printed nor remembered. Pairs may nest. */
 void smv_text_mute(bool mute);
 
 /* Writes @text without any control character or broken UTF-8 ("\xNN" instead). */

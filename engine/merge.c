@@ -98,6 +98,8 @@ void smv_merge_begin(struct smv_merge *merge, const struct smv_tree *tree,
 
 	merge->source = *tree;
 	merge->result = *tree;
+	merge->result.doubted = 0;
+	merge->result.doubts = 0;
 	merge->changes = changes;
 	merge->change = smv_overlay_ge(changes, &first);
 	merge->alloc = alloc;

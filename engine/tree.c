@@ -34,13 +34,18 @@
  *
  * Crash: nothing is written here.
  *
+ * A read of the host's may have taken so long that the block was freed and
+ * given out anew meanwhile; so a node that is not the one meant is dropped from the
+ * cache and asked for once more before it counts as damaged. The number of
+ * such doubts is bounded, for two damaged blocks asked for in turn.
+ *
  * Weak side: the order of entries within a node is checked by merge and check
- * only, not at look-up. A block provided from a read that is two checkpoints
- * old is reported as damage once (it is dropped, and read again).
+ * only, not at look-up.
  */
 #include "tree.h"
 
 #define DESCENTS_MAX 2
+#define DOUBTS_MAX 16
 
 /* -- nodes -------------------------------------------------------------- */
 
@@ -179,9 +184,14 @@ int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, cons
 	}
 	if (node_is_sound(tree, *node, pointer))
 		return 0;
-	/* What the cache has may be older than what the disk has. */
 	smv_blocks_drop(tree->blocks, pointer->block);
-	return -EUCLEAN;
+	if (tree->doubted == pointer->block || tree->doubts >= DOUBTS_MAX)
+		return -EUCLEAN;
+	/* The host may have read it before it was given out anew: once more. */
+	tree->doubted = pointer->block;
+	tree->doubts++;
+	*miss = pointer->block;
+	return -EAGAIN;
 }
 
 /* How many of the node's entries are at or below @key. */

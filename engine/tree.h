@@ -26,6 +26,8 @@ struct smv_tree {
 	u64 entries;
 	u64 leaves;
 	u64 internals;
+	u64 doubted; /* a block that was not the one meant, and was to be read again */
+	u32 doubts; /* how many since the tree is this one */
 };
 
 void smv_tree_load(struct smv_tree *tree, struct smv_blocks *blocks, u32 value_bytes,

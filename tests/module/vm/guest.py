@@ -6,6 +6,7 @@ guest's init reads commands from it and writes what a scenario prints; lines of
 init itself begin with @@.
 """
 
+import fcntl
 import os
 import queue
 import signal
@@ -19,6 +20,22 @@ APPEND = ('console=ttyS0 loglevel=4 mitigations=off slub_debug=FZPU oops=panic '
           'panic=-1 random.trust_cpu=on printk.devkmsg=on '
           'sysctl.kernel.hung_task_timeout_secs=60 watchdog_thresh=30 '
           'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check rdinit=/init')
+
+
+SLOTS = 2                           # guests that the whole host runs at once
+
+
+def take_slot():
+    """Waits until fewer than SLOTS guests run, in whatever tree; the file is the slot."""
+    files = [open(f'/tmp/snapmv-guest-{i}.lock', 'w') for i in range(SLOTS)]
+    while True:
+        for slot in files:
+            try:
+                fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            return slot
+        time.sleep(0.2)
 
 
 class Guest:
@@ -47,6 +64,7 @@ class Guest:
                    '-serial', f'file:{self.console}',
                    '-chardev', 'stdio,id=ctl,signal=off', '-serial', 'chardev:ctl',
                    *drives]
+        self.slot = take_slot()
         self.started = time.time()
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE,
@@ -128,6 +146,7 @@ class Guest:
         if self.alive():
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self.slot.close()
 
     def stop(self):
         if self.alive():

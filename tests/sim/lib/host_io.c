@@ -218,6 +218,20 @@ void host_committer(struct world *w, const struct op *op)
 	}
 }
 
+/* Now and then a superblock's write reports an error, and has happened or not. */
+static bool super_fails(struct world *w, struct smv_io *io, u32 failures)
+{
+	if (io->op != SMV_IO_WRITE || io->block[0] > 2 || failures > 3 ||
+	    !random_chance(&w->random, 150))
+		return false;
+	if (random_chance(&w->random, 500))
+		host_io(w, io);
+	else
+		host_latency(w);
+	sim_say(w, "        the superblock's write fails");
+	return true;
+}
+
 static bool checkpoint_io(struct world *w, struct smv_io *io, int *error, u32 *failures)
 {
 	if (!rule_on(w, RULE_super_flush)) {
@@ -227,7 +241,10 @@ static bool checkpoint_io(struct world *w, struct smv_io *io, int *error, u32 *f
 			return true;
 		}
 	}
-	*error = host_io(w, io);
+	if (super_fails(w, io, *failures))
+		*error = -EIO;
+	else
+		*error = host_io(w, io);
 	if (*error && ++*failures > 20) {
 		smv_store_fail(w->host.store, "the store cannot be written");
 		return false;

@@ -23,6 +23,11 @@
 
 #define NAMES 16u
 
+/* Sixteen commits. */
+#define LAP                                                                               \
+	"w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"                      \
+	"x 2 0|F 2|x 2 1|F 2|w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"
+
 static const struct sim_script scripts[] = {
 	{ "copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
 	{ "commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
@@ -53,6 +58,12 @@ static const struct sim_script scripts[] = {
 	{ "restart", "S 0 2|w 2 0 a|S 2 3|.|r 3 0|D 2|.", 1 },
 	{ "group_record", "S 0,1 2,3|CUT", SIM_ALL_FREE },
 	{ "inval_seen", "S 0 2|.|full|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE },
+	{ "sb_unknown", "S 0 2|W 0 0 a|C|W 0 1 a|C|w 2 0 a|C|w 2 1 a|C|CUT", 4 },
+	{ "jr_hold", "S 0 2|W 0 0 a|F 0|W 0 1 a|C|" LAP LAP LAP LAP "CUT", SIM_ALL_FREE },
+	{ "seq", "S 0 2|.|" LAP LAP LAP LAP LAP "C|" LAP LAP LAP LAP LAP "CUT", SIM_ALL_FREE },
+	{ "whole", "S 0,1 2,3|S 0,1 4,5|S 0,1 6,7|S 0 8|CUT", SIM_ALL_FREE },
+	{ "checkpoint", "S 0 2|W 0 0 a|C|w 2 0 a|w 2 1 a|W 0 1 a|C|x 2 0|W 0 2 a|C|CUT", 8 },
+	{ "merge", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|w 3 1 a|S 3 4|D 2|D 3|F 4|CUT", SIM_ALL_FREE },
 	{ "history", NULL, 0 }, /* a random one */
 	{ "inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE },
 	{ "mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE },

@@ -15,19 +15,19 @@
 void dm_internal_suspend_noflush(struct mapped_device *md);
 void dm_internal_resume(struct mapped_device *md);
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 5, 0)
+#if KERNEL_VERSION(6, 5, 0) <= LINUX_VERSION_CODE
 #define SMV_MODE_READ BLK_OPEN_READ
 #define SMV_MODE_WRITE BLK_OPEN_WRITE
-typedef blk_mode_t smv_mode_t;
+#define smv_mode_t blk_mode_t
 #else
 #define SMV_MODE_READ FMODE_READ
 #define SMV_MODE_WRITE FMODE_WRITE
-typedef fmode_t smv_mode_t;
+#define smv_mode_t fmode_t
 #endif
 
 static inline int smv_compat_freeze(struct block_device *bdev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#if KERNEL_VERSION(6, 8, 0) <= LINUX_VERSION_CODE
 	return bdev_freeze(bdev);
 #else
 	return freeze_bdev(bdev);
@@ -36,7 +36,7 @@ static inline int smv_compat_freeze(struct block_device *bdev)
 
 static inline void smv_compat_thaw(struct block_device *bdev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#if KERNEL_VERSION(6, 8, 0) <= LINUX_VERSION_CODE
 	bdev_thaw(bdev);
 #else
 	thaw_bdev(bdev);
@@ -46,7 +46,7 @@ static inline void smv_compat_thaw(struct block_device *bdev)
 /* Is a filesystem mounted on the device? */
 static inline bool smv_compat_is_mounted(struct block_device *bdev)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 6, 0)
+#if KERNEL_VERSION(6, 6, 0) <= LINUX_VERSION_CODE
 	return READ_ONCE(bdev->bd_holder_ops) == &fs_holder_ops;
 #else
 	return READ_ONCE(bdev->bd_super) != NULL;

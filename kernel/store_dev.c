@@ -22,26 +22,32 @@ static int parse_id(const char *text, u8 *id)
 											  -EINVAL;
 }
 
+/* Features with an argument. */
+static int parse_value(const char *name, const char *value, struct smv_features *features)
+{
+	if (!value)
+		return -EINVAL;
+	if (!strcmp(name, "host"))
+		return parse_id(value, features->host);
+	if (!strcmp(name, "boot"))
+		return parse_id(value, features->boot);
+	if (!strcmp(name, "cache_blocks"))
+		return kstrtou32(value, 10, &features->cache_blocks);
+	if (!strcmp(name, "overlay_entries"))
+		return kstrtou32(value, 10, &features->overlay_entries);
+	return -EINVAL;
+}
+
 static int parse_feature(struct dm_arg_set *args, struct smv_features *features)
 {
-	const char *name = dm_shift_arg(args), *value;
+	const char *name = dm_shift_arg(args);
 
 	if (!strcmp(name, "read_only"))
 		features->read_only = true;
 	else if (!strcmp(name, "force"))
 		features->force = true;
-	else if (!args->argc)
-		return -EINVAL;
-	else if (value = dm_shift_arg(args), !strcmp(name, "host"))
-		return parse_id(value, features->host);
-	else if (!strcmp(name, "boot"))
-		return parse_id(value, features->boot);
-	else if (!strcmp(name, "cache_blocks"))
-		return kstrtou32(value, 10, &features->cache_blocks);
-	else if (!strcmp(name, "overlay_entries"))
-		return kstrtou32(value, 10, &features->overlay_entries);
 	else
-		return -EINVAL;
+		return parse_value(name, dm_shift_arg(args), features);
 	return 0;
 }
 

@@ -53,9 +53,10 @@ struct smv_roll {
 	bool force; /* although it is open */
 };
 
-/* The first and last keys to be walked, and who gets what is found; non-zero ends it. */
+/* The volume whose exceptions are walked (0: all), and who gets what is found; non-zero ends it. */
 struct smv_walk {
 	u64 volume;
+	u64 chunk, epoch; /* of one volume: the walk begins here */
 	int (*entry)(void *context, const struct smv_key *key, const struct smv_value *value);
 	void *context;
 };

@@ -271,7 +271,7 @@ static int engine_suspect(struct smv_backend *backend, struct smv_vol *origin)
 static int engine_walk(struct smv_backend *backend, const struct smv_walk *walk)
 {
 	struct smv_host_store *host = host_of(backend);
-	struct smv_key at = { .volume = walk->volume };
+	struct smv_key at = { walk->volume, walk->chunk, walk->epoch };
 	struct smv_value value;
 	struct smv_key found;
 	int rc;

@@ -488,7 +488,7 @@ static int walk_row(const struct smv_walk *walk, const char *row, struct smv_key
 
 static int walk_volume(struct smv_backend *backend, const struct smv_walk *walk, u64 volume)
 {
-	struct smv_key key = { .volume = volume };
+	struct smv_key key = { volume, walk->chunk, walk->epoch };
 	bool end = false;
 
 	while (!end) {

@@ -20,5 +20,6 @@ extern const struct smv_command smv_command_status;
 extern const struct smv_command smv_command_set;
 extern const struct smv_command smv_command_check;
 extern const struct smv_command smv_command_dump;
+extern const struct smv_command smv_command_diff;
 
 #endif

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The store in memory: every write is durable at once, so a crash loses only
+ * what had not been committed. The host's part is the simplest there is: one
+ * call after the other, no I/O in flight.
+ */
+#include <stdlib.h>
+#include "memory.h"
+#include "rig_host.h"
+
+#define BUSY_MAX 64
+
+static void *must_alloc(size_t bytes)
+{
+	void *memory = calloc(1, bytes);
+
+	if (!memory)
+		abort();
+	return memory;
+}
+
+int memory_read(void *context, u64 block, void *buffer)
+{
+	struct memory *memory = context;
+
+	if (block >= memory->blocks)
+		return -EIO;
+	memory->reads++;
+	memcpy(buffer, memory->image + block * SMV_BLOCK_BYTES, SMV_BLOCK_BYTES);
+	return 0;
+}
+
+int memory_write(void *context, u64 block, const void *buffer)
+{
+	struct memory *memory = context;
+
+	if (block >= memory->blocks)
+		return -EIO;
+	memory->writes++;
+	memcpy(memory->image + block * SMV_BLOCK_BYTES, buffer, SMV_BLOCK_BYTES);
+	return 0;
+}
+
+static int do_io(struct memory *memory, const struct smv_io *io)
+{
+	int rc = 0;
+
+	for (u32 i = 0; i < io->count && !rc; i++)
+		rc = io->op == SMV_IO_READ ? memory_read(memory, io->block[i], io->buffer[i]) :
+					     memory_write(memory, io->block[i], io->buffer[i]);
+	return rc;
+}
+
+void memory_format(struct memory *memory, u64 blocks, u32 chunk_blocks, const char *label)
+{
+	struct smv_format format = { .blocks = blocks,
+				     .chunk_blocks = chunk_blocks,
+				     .now_s = 1000000000,
+				     .settings = { .low_water_permille = 100,
+						   .hold_timeout_s = 60 } };
+	void *buffer = must_alloc(SMV_FORMAT_BUFFER_BYTES);
+	struct smv_io *io = must_alloc(sizeof(*io));
+	u64 step = 0, least;
+	int rc;
+
+	memset(memory, 0, sizeof(*memory));
+	memory->image = must_alloc(blocks * SMV_BLOCK_BYTES);
+	memory->blocks = blocks;
+	snprintf(format.settings.label, sizeof(format.settings.label), "%s", label);
+	snprintf((char *)format.uuid, sizeof(format.uuid), "uuid-%s", label);
+	while ((rc = smv_store_format(&format, buffer, &step, &least, io)) == 1)
+		if (do_io(memory, io))
+			abort();
+	if (rc)
+		abort();
+	free(io);
+	free(buffer);
+}
+
+int memory_open(struct memory *memory, bool read_only, const struct smv_limits *limits)
+{
+	struct smv_open open = { .blocks = memory->blocks, .read_only = read_only };
+	struct smv_io *io = must_alloc(sizeof(*io));
+	int rc, error = 0;
+
+	if (limits)
+		open.limits = *limits;
+	memory->store = smv_store_new(&rig_host);
+	if (!memory->store)
+		abort();
+	while ((rc = smv_store_open(memory->store, &open, error, io)) == 1)
+		error = do_io(memory, io);
+	free(io);
+	if (rc)
+		memory_crash(memory);
+	return rc;
+}
+
+static int fetch(struct memory *memory)
+{
+	u8 *data = must_alloc(SMV_BLOCK_BYTES);
+	int rc = memory_read(memory, memory->miss, data);
+
+	if (!rc)
+		rc = smv_store_provide(memory->store, memory->miss, data);
+	free(data);
+	return rc;
+}
+
+int memory_commit(struct memory *memory)
+{
+	struct smv_io *io = must_alloc(sizeof(*io));
+	int rc = 0;
+
+	while (smv_store_durable(memory->store) < smv_store_lsn(memory->store)) {
+		rc = smv_commit_begin(memory->store, io);
+		if (rc != 1)
+			break;
+		rc = do_io(memory, io);
+		smv_commit_end(memory->store, rc);
+	}
+	free(io);
+	if (smv_reap_begin(memory->store))
+		smv_reap_end(memory->store);
+	return rc;
+}
+
+int memory_checkpoint(struct memory *memory, bool clean)
+{
+	struct smv_io *io = must_alloc(sizeof(*io));
+	int rc, error = 0;
+
+	for (;;) {
+		rc = smv_checkpoint_step(memory->store, clean, error, io, &memory->miss);
+		error = 0;
+		if (rc == -EAGAIN)
+			rc = fetch(memory);
+		else if (rc == -EBUSY)
+			rc = memory_commit(memory);
+		else if (rc == 1)
+			rc = error = do_io(memory, io);
+		else
+			break;
+		if (rc)
+			break;
+	}
+	free(io);
+	return rc;
+}
+
+bool memory_again(struct memory *memory, int *rc)
+{
+	if (*rc == -EAGAIN) {
+		*rc = fetch(memory);
+		return !*rc;
+	}
+	if (*rc != -EBUSY || memory->busy == BUSY_MAX) {
+		memory->busy = 0;
+		return false;
+	}
+	memory->busy++;
+	*rc = memory_commit(memory);
+	if (!*rc && (memory->busy > 1 || (smv_store_wants(memory->store) & SMV_WANT_CHECKPOINT)))
+		*rc = memory_checkpoint(memory, false);
+	return !*rc;
+}
+
+int memory_close(struct memory *memory)
+{
+	int rc = memory_commit(memory);
+
+	if (!rc)
+		rc = memory_checkpoint(memory, true);
+	memory_crash(memory);
+	return rc;
+}
+
+void memory_crash(struct memory *memory)
+{
+	if (memory->store)
+		smv_store_delete(memory->store);
+	memory->store = NULL;
+}
+
+void memory_free(struct memory *memory)
+{
+	memory_crash(memory);
+	free(memory->image);
+	memory->image = NULL;
+}
+
+struct smv_reader memory_reader(struct memory *memory)
+{
+	return (struct smv_reader){ .read = memory_read,
+				    .context = memory,
+				    .host = &rig_host,
+				    .blocks = memory->blocks };
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A store in memory with the engine over it, for tests of what reads and
+ * rewrites stores; and random histories that fill it. No data is written:
+ * only metadata.
+ */
+#ifndef SMV_RIG_MEMORY_H
+#define SMV_RIG_MEMORY_H
+
+#include "random.h"
+#include "replay.h"
+#include "store.h"
+
+struct memory {
+	u8 *image;
+	u64 blocks;
+	struct smv_store *store; /* NULL: not open */
+	u64 miss;
+	u32 busy;
+	u64 reads, writes; /* blocks */
+};
+
+/* A formatted store, not open. @label also makes the uuid. Aborts without memory. */
+void memory_format(struct memory *memory, u64 blocks, u32 chunk_blocks, const char *label);
+/* As smv_store_open(). */
+int memory_open(struct memory *memory, bool read_only, const struct smv_limits *limits);
+/* for (;;) around an engine's call, as smv_host_again(). */
+bool memory_again(struct memory *memory, int *rc);
+int memory_commit(struct memory *memory);
+int memory_checkpoint(struct memory *memory, bool clean);
+/* Closes it in order; or as a power cut with nothing lost. */
+int memory_close(struct memory *memory);
+void memory_crash(struct memory *memory);
+void memory_free(struct memory *memory);
+
+/* For check, dump, replay: one block. @context: the memory. */
+int memory_read(void *context, u64 block, void *buffer);
+int memory_write(void *context, u64 block, const void *buffer);
+struct smv_reader memory_reader(struct memory *memory);
+
+/* ---- histories ------------------------------------------------------------ */
+
+struct memory_history {
+	struct memory *memory;
+	struct random random;
+	u64 sectors; /* of each origin */
+	u32 origins; /* at most */
+	u32 snapshots; /* about as many at once */
+	u32 name; /* of the next volume */
+	bool rollbacks;
+};
+
+void memory_history_begin(struct memory_history *history, struct memory *memory, u64 seed);
+/* One random operation; it may turn out to be impossible. Aborts if one fails that must not. */
+void memory_history_step(struct memory_history *history);
+
+#endif

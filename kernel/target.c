@@ -68,35 +68,10 @@ static struct smv_volume *target_volume(struct smv_dev *dev, char *name, bool sn
 	return volume;
 }
 
-static int target_open(struct smv_target *target, char *name, bool snapshot)
+static int target_check_size(struct smv_target *target, struct smv_vol *vol)
 {
 	struct dm_target *ti = target->ti;
-	struct smv_volume *volume;
-	struct smv_vol *vol;
-	int r;
 
-	if (target->dev->suspended) {
-		ti->error = "the store is suspended";
-		return -EBUSY;
-	}
-	volume = target_volume(target->dev, name, snapshot);
-	if (!volume) {
-		ti->error = "the store has no such volume";
-		return -ENOENT;
-	}
-	target->volume = volume;
-	r = smv_vol_get(target->dev, volume, &vol);
-	if (r) {
-		ti->error = "no memory for the volume";
-		return r;
-	}
-	r = smv_vol_claim(vol, dm_table_get_md(ti->table), target->device->bdev->bd_dev);
-	if (r) {
-		ti->error = r == -EXDEV ? "another device is in use as that origin" :
-					  "another device is active for this volume";
-		goto put;
-	}
-	target->vol = vol;
 	if (ti->begin || ti->len != vol->sectors) {
 		ti->error = "the table's length is not the volume's";
 		return -EINVAL;
@@ -106,8 +81,47 @@ static int target_open(struct smv_target *target, char *name, bool snapshot)
 		return -EINVAL;
 	}
 	return 0;
-put:
-	smv_vol_put(vol);
+}
+
+static int target_claim(struct smv_target *target, struct smv_vol *vol)
+{
+	struct dm_target *ti = target->ti;
+	int r = smv_vol_claim(vol, dm_table_get_md(ti->table), target->device->bdev->bd_dev);
+
+	if (r)
+		ti->error = r == -EXDEV ? "another device is in use as that origin" :
+					  "another device is active for this volume";
+	return r;
+}
+
+/* Under dev->command. */
+static int target_open(struct smv_target *target, char *name, bool snapshot)
+{
+	struct dm_target *ti = target->ti;
+	struct smv_vol *vol;
+	int r;
+
+	if (target->dev->suspended) {
+		ti->error = "the store is suspended";
+		return -EBUSY;
+	}
+	target->volume = target_volume(target->dev, name, snapshot);
+	if (!target->volume) {
+		ti->error = "the store has no such volume";
+		return -ENOENT;
+	}
+	r = smv_vol_get(target->dev, target->volume, &vol);
+	if (r) {
+		ti->error = "no memory for the volume";
+		return r;
+	}
+	r = target_check_size(target, vol);
+	if (!r)
+		r = target_claim(target, vol);
+	if (r)
+		smv_vol_put(vol);
+	else
+		target->vol = vol;
 	return r;
 }
 

@@ -245,6 +245,9 @@ static void check_entry(struct world *w, u32 i, u32 n)
 	u64 low, high;
 
 	smv_volume_info(smv_volume_number(w->host.store, e->key.volume), &info);
+	/* A rollback that waits for lost chunks to be overwritten keeps its marks. */
+	if (w->config.errors && info.flags & SMV_VOLUME_HIDDEN)
+		return;
 	if (smv_where_kind(e->value.where) == SMV_WHERE_MARK || info.flags & SMV_VOLUME_HIDDEN)
 		sim_lost(w, "at rest: a rollback's mark is left over");
 	if (info.flags & SMV_VOLUME_ORIGIN) {

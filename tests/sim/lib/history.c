@@ -200,13 +200,89 @@ static void run(struct world *w)
 	history_delete_all(w);
 }
 
+/* ---- with disks that fail ---------------------------------------------------- */
+
+static const char *const kind_name[] = { "read", "write", "flush" };
+
+static void fail_one(struct world *w)
+{
+	u32 which = random_below(&w->random, 4), kind = random_below(&w->random, DISK_KINDS);
+	struct disk *disk = which < SIM_ORIGINS ? w->origin[which] : w->store;
+	u32 nth = 1 + random_below(&w->random, kind == DISK_FLUSH ? 12 : 60);
+	bool forever = random_chance(&w->random, 400);
+
+	sim_say(w, "%s number %u of %s will fail %s", kind_name[kind], nth,
+		which < SIM_ORIGINS ? w->oracle.volume[which].name : "the store",
+		forever ? "for ever" : "once");
+	disk_fail(disk, kind, nth, forever);
+}
+
+static bool repair(struct world *w)
+{
+	bool failed = disk_has_failed(w->store);
+
+	for (u32 o = 0; o < SIM_ORIGINS; o++)
+		failed |= disk_has_failed(w->origin[o]);
+	for (u32 kind = 0; kind < DISK_KINDS; kind++) {
+		disk_fail(w->store, kind, 0, false);
+		for (u32 o = 0; o < SIM_ORIGINS; o++)
+			disk_fail(w->origin[o], kind, 0, false);
+	}
+	return failed;
+}
+
+static void steps(struct world *w, u32 most)
+{
+	for (u32 n = random_below(&w->random, most); n; n--)
+		world_step(w);
+}
+
+/* Lost chunks of a rollback that has not ended are healed by being overwritten. */
+static void overwrite_origins(struct world *w)
+{
+	for (u32 o = 0; o < SIM_ORIGINS; o++) {
+		struct op op = { .kind = OP_WRITE, .slot = o,
+				 .count = w->oracle.volume[o].sectors };
+
+		op_start(w, &op);
+	}
+	world_settle(w, "overwriting the origins");
+	for (u32 o = 0; o < SIM_ORIGINS; o++)
+		mover_start(w, o);
+}
+
+static void run_errors(struct world *w)
+{
+	for (u32 turn = 0; turn < 3; turn++) {
+		fail_one(w);
+		for (u32 left = w->config.ops / 3; left; left--) {
+			start_any(w);
+			steps(w, 30);
+		}
+		steps(w, 200);
+		w->stats.failures += repair(w);
+		sim_say(w, "repaired; the store has%s failed: %s",
+			smv_store_failed(w->host.store) ? "" : " not",
+			smv_store_reason(w->host.store));
+		history_rest(w, "after an error");
+		world_cut(w, SIM_CUT_RANDOM);
+		history_rest(w, "after the restart");
+	}
+	overwrite_origins(w);
+	history_rest(w, "end");
+	history_delete_all(w);
+}
+
 bool history_run(struct world *w, const struct sim_config *config)
 {
 	w->lost[0] = 0;
 	w->stats.histories++;
 	if (!setjmp(w->out)) {
 		world_begin(w, config);
-		run(w);
+		if (config->errors)
+			run_errors(w);
+		else
+			run(w);
 	}
 	world_end(w);
 	return !w->lost[0];

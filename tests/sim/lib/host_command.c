@@ -29,8 +29,9 @@ int origin_settle(struct world *w, u32 origin, bool stage, bool flush, u64 *lsn)
 	h->staging[origin] = true;
 	if (stage)
 		result = smv_stage_begin(h->store, host_volume(w, origin));
-	if (result)
+	if (result && !smv_store_failed(h->store))
 		sim_lost(w, "stage begin: %d", result);
+	stage &= !result;
 	if (flush)
 		error = disk_flush_step(w, w->origin[origin]);
 	if (stage)
@@ -113,7 +114,7 @@ static void made(struct world *w, u32 of, u32 as)
 	volume->number = info.number;
 	volume->group = w->group;
 	volume->alive = ALIVE_MAKING;
-	oracle_clone(from, volume);
+	oracle_clone(from, volume, w->config.errors);
 }
 
 static int record_snapshot(struct world *w, const struct op *op, u64 *lsn)
@@ -212,7 +213,8 @@ static void rolled(struct world *w, const struct op *op, u64 epoch)
 	w->group++;
 	if (op->undo)
 		made(w, op->origin, op->as[0]);
-	oracle_roll(&w->oracle, op->origin, &w->oracle.volume[op->slot], epoch);
+	oracle_roll(&w->oracle, op->origin, &w->oracle.volume[op->slot], epoch,
+		    w->config.errors);
 }
 
 void op_rollback(struct world *w, const struct op *op)

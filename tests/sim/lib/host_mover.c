@@ -101,6 +101,15 @@ static int mover_turn(struct world *w, u32 origin)
 	return result;
 }
 
+/* What is left cannot be moved: it waits for a write over the whole chunk. */
+static bool nothing_but_lost(struct world *w, u32 origin)
+{
+	struct smv_rollback_progress progress;
+
+	smv_rollback_progress(host_volume(w, origin), &progress);
+	return progress.lost && w->config.errors;
+}
+
 void host_mover(struct world *w, const struct op *op)
 {
 	u32 origin = op->origin;
@@ -108,6 +117,8 @@ void host_mover(struct world *w, const struct op *op)
 	while (smv_origin_is_rolling(host_volume(w, origin))) {
 		int result = mover_turn(w, origin);
 
+		if (result == -EINPROGRESS && nothing_but_lost(w, origin))
+			break;
 		if (result == -EINPROGRESS || result == -ENOSPC) {
 			host_step(w);
 			continue;

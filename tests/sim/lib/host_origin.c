@@ -157,6 +157,18 @@ static int job_write_late(struct world *w, u32 origin, struct smv_job *job, cons
 	return error;
 }
 
+/* The origin comes first: if its chunk cannot be preserved, the store has failed. */
+static int job_failed(struct world *w, struct smv_job *job, int error)
+{
+	bool copy = job->todo == SMV_TODO_COPY;
+
+	smv_job_cancel(w->host.store, job);
+	w->host.space++;
+	if (copy)
+		smv_store_fail(w->host.store, "a copy cannot be written");
+	return error;
+}
+
 int job_run(struct world *w, u32 origin, struct smv_job *job)
 {
 	u32 chunk = (u32)job->chunk;
@@ -174,11 +186,8 @@ int job_run(struct world *w, u32 origin, struct smv_job *job)
 		error = job_write_late(w, origin, job, data, &lsn);
 	} else {
 		error = job_write(w, origin, job, data);
-		if (error) {
-			smv_job_cancel(w->host.store, job);
-			w->host.space++;
-			return error;
-		}
+		if (error)
+			return job_failed(w, job, error);
 		moved = job->todo == SMV_TODO_MOVE;
 		error = job_publish(w, job, &lsn);
 		if (!error && moved && !rule_on(w, RULE_mark_flush))
@@ -249,14 +258,17 @@ static int store_failed(struct world *w, u32 origin, u32 chunk)
 }
 
 /* 0: the chunk can be overwritten in place. */
-static int chunk_prepare(struct world *w, u32 origin, u32 chunk)
+static int chunk_prepare(struct world *w, u32 origin, u32 chunk, bool whole)
 {
-	struct smv_job job = { 0 };
+	struct smv_job job = { .whole = whole };
 
 	for (;;) {
 		u64 miss = 0;
 		int result;
 
+		/* A rollback that is recorded and not durable would have it moved. */
+		if (w->host.frozen[origin] && rule_on(w, RULE_roll_wait))
+			WAIT(w, .kind = WAIT_THAWED, .a = 1ull << origin);
 		if (w->host.preserved[origin][chunk])
 			return 0;
 		result = smv_origin_write(w->host.store, host_volume(w, origin), chunk, &job,
@@ -281,15 +293,19 @@ static int chunk_prepare(struct world *w, u32 origin, u32 chunk)
 }
 
 /* Ends with the write counted among those that a snapshot drains. */
-static int origin_prepare(struct world *w, u32 origin, u32 first, u32 count)
+static int origin_prepare(struct world *w, const struct op *op, u32 first, u32 count)
 {
+	u32 end = op->sector + op->count, origin = op->slot;
 	struct host *h = &w->host;
 	u64 stamp;
 
 	do {
 		stamp = h->stamp[origin];
 		for (u32 i = 0; i < count; i++) {
-			int error = chunk_prepare(w, origin, first + i);
+			u32 from = (first + i) * w->chunk_sectors;
+			u32 to = from + chunk_sectors_of(w, origin, first + i);
+			int error = chunk_prepare(w, origin, first + i,
+						  op->sector <= from && end >= to);
 
 			if (error)
 				return error;
@@ -345,7 +361,7 @@ void host_origin_write(struct world *w, const struct op *op)
 
 	if (!gate_enter(w, op->slot, first, count))
 		return;
-	if (!origin_prepare(w, op->slot, first, count)) {
+	if (!origin_prepare(w, op, first, count)) {
 		token = token_next(w);
 		token_fill(data, op->count, token);
 		oracle_issue(volume, op->sector, op->count, token, false);

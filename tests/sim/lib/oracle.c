@@ -111,17 +111,28 @@ static void only(struct cell *cell, u32 value)
 	cell->value[0] = value;
 }
 
-void oracle_clone(const struct volume *from, struct volume *to)
+/* Writes that failed may have arrived. */
+static void append_failed(const struct cell *from, struct cell *to)
+{
+	for (u32 i = from->acked + 1; i < end(from); i++)
+		append(to, at(from, i));
+}
+
+void oracle_clone(const struct volume *from, struct volume *to, bool failed)
 {
 	to->origin = from->origin;
 	to->sectors = from->sectors;
 	to->may_be_invalid = from->may_be_invalid;
 	to->may_be_lost = from->may_be_lost;
-	for (u32 s = 0; s < from->sectors; s++)
+	for (u32 s = 0; s < from->sectors; s++) {
 		only(&to->cell[s], at(&from->cell[s], from->cell[s].acked));
+		if (failed)
+			append_failed(&from->cell[s], &to->cell[s]);
+	}
 }
 
-void oracle_roll(struct oracle *oracle, u32 origin, const struct volume *snapshot, u64 epoch)
+void oracle_roll(struct oracle *oracle, u32 origin, const struct volume *snapshot, u64 epoch,
+		 bool failed)
 {
 	struct volume *volume = &oracle->volume[origin];
 	struct pending_roll *roll = &oracle->roll[origin];
@@ -133,6 +144,8 @@ void oracle_roll(struct oracle *oracle, u32 origin, const struct volume *snapsho
 
 		append(cell, at(&snapshot->cell[s], snapshot->cell[s].acked));
 		cell->acked = roll->at[s] = end(cell) - 1;
+		if (failed)
+			append_failed(&snapshot->cell[s], cell);
 	}
 	volume->may_be_lost |= snapshot->may_be_lost;
 }
@@ -150,6 +163,20 @@ void oracle_roll_acked(struct oracle *oracle, u32 origin)
 			volume->cell[s].promised = roll->at[s];
 }
 
+/* The value was never there. */
+static void take_out(struct cell *cell, u32 index)
+{
+	u32 from = index - cell->base;
+
+	if (index <= cell->base)
+		return;
+	cell->count--;
+	memmove(cell->value + from, cell->value + from + 1,
+		(cell->count - from) * sizeof(cell->value[0]));
+	cell->acked -= cell->acked >= index;
+	cell->promised -= cell->promised >= index;
+}
+
 void oracle_roll_resolve(struct oracle *oracle, u32 origin, bool happened)
 {
 	struct pending_roll *roll = &oracle->roll[origin];
@@ -162,17 +189,8 @@ void oracle_roll_resolve(struct oracle *oracle, u32 origin, bool happened)
 		return;
 	}
 	roll->pending = false;
-	for (u32 s = 0; s < volume->sectors; s++) {
-		struct cell *cell = &volume->cell[s];
-
-		if (roll->at[s] <= cell->base)
-			continue;
-		cell->count = roll->at[s] - cell->base;
-		if (cell->acked >= roll->at[s])
-			cell->acked = roll->at[s] - 1;
-		if (cell->promised >= roll->at[s])
-			cell->promised = roll->at[s] - 1;
-	}
+	for (u32 s = 0; s < volume->sectors; s++)
+		take_out(&volume->cell[s], roll->at[s]);
 }
 
 void oracle_observed(struct volume *volume, u32 sector, u32 value, bool hard)

@@ -81,10 +81,11 @@ void oracle_promise(struct volume *volume, const struct marks *marks);
 bool oracle_allows(const struct volume *volume, u32 sector, u32 value, u32 from);
 u32 oracle_first_allowed(const struct volume *volume, u32 sector, bool after_cut);
 
-/* @to holds from now on what @from does. */
-void oracle_clone(const struct volume *from, struct volume *to);
+/* @to holds from now on what @from does. @failed: there may be writes that failed. */
+void oracle_clone(const struct volume *from, struct volume *to, bool failed);
 /* The origin holds from now on what the snapshot does. */
-void oracle_roll(struct oracle *oracle, u32 origin, const struct volume *snapshot, u64 epoch);
+void oracle_roll(struct oracle *oracle, u32 origin, const struct volume *snapshot, u64 epoch,
+		 bool failed);
 void oracle_roll_acked(struct oracle *oracle, u32 origin);
 /* After a cut: did it happen? */
 void oracle_roll_resolve(struct oracle *oracle, u32 origin, bool happened);

@@ -120,7 +120,7 @@ struct host {
 struct sim_stats {
 	u64 histories, ops, cuts, probes, reboots, nested, steps;
 	u64 drops, holds, stale, busy, misses, moves, copies, commits, checkpoints;
-	u64 checks, sectors;
+	u64 checks, sectors, failures;
 };
 
 struct world {

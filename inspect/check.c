@@ -54,10 +54,17 @@ bool smv_ck_read(struct smv_ck *ck, u64 block, void *buffer)
 
 /* -- superblocks ------------------------------------------------------------ */
 
+/* A slot that was never written is zero; anything else without a signature is damage. */
+static bool is_zero(const u8 *block)
+{
+	return !block[0] && !memcmp(block, block + 1, SMV_BLOCK_BYTES - 1);
+}
+
 static int check_supers(struct smv_ck *ck)
 {
 	u8 *block = calloc(2, SMV_BLOCK_BYTES);
 	int verdict[2], best = -1, absent = 0;
+	bool strange = false;
 
 	if (!block)
 		return -ENOMEM;
@@ -69,6 +76,7 @@ static int check_supers(struct smv_ck *ck)
 				     smv_super_verify(super, (u64)i + 1) :
 				     -ENOENT;
 		absent += verdict[i] == -ENOENT;
+		strange |= verdict[i] == -ENOENT && !is_zero((u8 *)super);
 		if (!verdict[i] && (best < 0 || le64_to_cpu(super->header.generation) >
 							le64_to_cpu(ck->super.header.generation))) {
 			ck->super = *super;
@@ -84,7 +92,7 @@ static int check_supers(struct smv_ck *ck)
 		smv_ck_damage(ck, SMV_DAMAGE_SUPER_NONE, 1, "%s", "");
 		return 1;
 	}
-	if (verdict[!best] == -EUCLEAN)
+	if (verdict[!best] == -EUCLEAN || strange)
 		smv_ck_damage(ck, SMV_DAMAGE_SUPER_ONE, (u64)!best + 1,
 			      "harmless after a power cut: the next opening writes it anew");
 	return 0;

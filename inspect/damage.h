@@ -41,7 +41,6 @@
 	X(VOLUME_COUNT, "volume-count", "a volume's count of exceptions is wrong", "volume")       \
 	X(VOLUME_ROLL, "volume-roll", "a rollback's references are wrong", "volume")               \
 	X(JOURNAL, "journal", "the journal is damaged", "block")                                   \
-	X(JOURNAL_RECORD, "journal-record", "a record of the journal is impossible", "number")     \
 	X(REPLAY, "replay", "the journal does not fit the checkpoint", "number")
 
 enum smv_damage_kind {

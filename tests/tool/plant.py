@@ -11,7 +11,10 @@ usage: plant.py STORE KIND ARGS...
   entry INDEX FIELD VALUE     sets a field of an exception: volume chunk epoch where check
   super FIELD VALUE           sets a field of the superblock
   swap I K                    exchanges two exceptions
-  bit CHUNK VALUE             sets a chunk's bit in its group's bitmap
+  drop INDEX                  takes an exception out
+  twice                       a root of several leaves names the first one twice
+  record NUMBER OFFSET VALUE  sets 8 bytes of a record in the journal's first block
+  bit CHUNK VALUE [COUNT]     sets the bits of chunks in their group's bitmap
   free GROUP DELTA            changes the directory's count of free chunks
   metabit BLOCK VALUE         sets a metadata block's bit
 
@@ -195,13 +198,29 @@ def main():
         store.put(args[0], int(args[1], 0))
         store.save_super()
     elif kind == 'bit':
-        chunk, value = (int(a, 0) for a in args)
-        offset = chunk - store.get('first_chunk')
-        group = store.read(store.group(offset // 16384)[3])
-        at, bit = 64 + offset % 16384 // 8, 1 << offset % 8
-        was = bool(group[at] & bit)
-        group[at] = group[at] | bit if value else group[at] & ~bit
-        store.save_group(offset // 16384, group, was - value)
+        chunk, value, count = (int(a, 0) for a in (args + ['1'])[:3])
+        first = chunk - store.get('first_chunk')
+        group = store.read(store.group(first // 16384)[3])
+        free = 0
+        for offset in range(first, first + count):
+            at, bit = 64 + offset % 16384 // 8, 1 << offset % 8
+            free += bool(group[at] & bit) - value
+            group[at] = group[at] | bit if value else group[at] & ~bit
+        store.save_group(first // 16384, group, free)
+    elif kind == 'twice':
+        root = store.read(store.get('ex_block'))
+        assert struct.unpack_from('<I', root, 44)[0], 'a single leaf'
+        root[64 + 48 + 24:64 + 48 + 48] = root[64 + 24:64 + 48]
+        store.save_root('ex', root)
+    elif kind == 'record':
+        place = store.get('cut') % store.get('journal_blocks') + store.get('journal_block')
+        data = store.read(place)
+        at = 96
+        for _ in range(int(args[0])):
+            at += 4 + struct.unpack_from('<H', data, at + 2)[0]
+        struct.pack_into('<Q', data, at + 4 + int(args[1]), int(args[2], 0))
+        store.seal(data)
+        store.write(place, data)
     elif kind == 'free':
         number, delta = (int(a, 0) for a in args)
         group = store.read(store.group(number)[3])

@@ -22,7 +22,7 @@ APPEND = ('console=ttyS0 loglevel=4 mitigations=off slub_debug=FZPU oops=panic '
           'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check rdinit=/init')
 
 
-SLOTS = 2                           # guests that the whole host runs at once
+SLOTS = int(os.environ.get('SMV_GUESTS', 2))     # guests that the whole host runs at once
 
 
 def take_slot():

@@ -51,7 +51,9 @@ helpers := $(sort $(wildcard tests/module/helpers/*.c))
 
 programs := $(if $(tool),$(BUILD)/snapmv)
 unit_programs := $(unit:tests/unit/%.c=$(BUILD)/unit/%)
-sim_programs := $(sim:tests/sim/%.c=$(BUILD)/sim/%)
+sim_programs := $(sim:tests/sim/%.c=$(BUILD)/sim/%) $(BUILD)/sim/san/crash \
+	$(addprefix $(BUILD)/sim/,$(shell cat tests/sim/*.list 2>/dev/null | \
+	sed -n 's/^[a-z].* \(mutant\/[a-zA-Z_]*\) .*/\1/p' | sort -u))
 helper_programs := $(helpers:tests/module/helpers/%.c=$(BUILD)/helpers/%)
 
 all: $(programs) helpers
@@ -105,8 +107,25 @@ $(BUILD)/san/libsmv.a: $(patsubst %.c,$(BUILD)/san/%.o,$(engine) $(inspect) \
 $(BUILD)/unit/%: $(BUILD)/san/tests/unit/%.o $(BUILD)/san/libsmv.a
 	$(call link,$(SAN),$(LIBS))
 
-$(BUILD)/sim/%: $(BUILD)/san/tests/sim/%.o $(BUILD)/san/libsmv.a
+# The simulator: optimised, with sanitizers, and over an engine with a planted bug.
+
+$(BUILD)/obj/tests/%.o: INC += -Itests/rig -Itests/sim/lib
+
+$(BUILD)/obj/libsim.a: $(patsubst %.c,$(BUILD)/obj/%.o,$(rig))
+	$(archive)
+
+$(BUILD)/sim/%: $(BUILD)/obj/tests/sim/%.o $(BUILD)/obj/libsim.a \
+		$(BUILD)/obj/libsmv.a
+	$(call link,$(CFLAGS),$(LIBS))
+
+$(BUILD)/sim/san/%: $(BUILD)/san/tests/sim/%.o $(BUILD)/san/libsmv.a
 	$(call link,$(SAN),$(LIBS))
+
+$(BUILD)/sim/mutant/%: $(BUILD)/obj/tests/sim/scripts.o $(BUILD)/obj/libsim.a \
+		$(BUILD)/obj/libsmv.a tests/sim/mutate
+	$(say) MUTANT $@
+	@mkdir -p $(@D)
+	$(Q)tests/sim/mutate $* $@ $(filter %.o %.a,$^) $(LIBS)
 
 # The tool with sanitizers, for tests/tool.
 $(BUILD)/san/snapmv: $(tool:%.c=$(BUILD)/san/%.o) $(BUILD)/san/libsmv.a

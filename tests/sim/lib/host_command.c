@@ -117,23 +117,38 @@ static void made(struct world *w, u32 of, u32 as)
 	oracle_clone(from, volume, w->config.errors);
 }
 
-static int record_snapshot(struct world *w, const struct op *op, u64 *lsn)
+static int record_parts(struct world *w, const struct op *op, u32 first, u32 count, u64 *lsn)
 {
 	struct smv_snapshot_part part[2];
 	int result;
 
 	do {
-		for (u32 i = 0; i < op->parts; i++) {
-			part[i].of = host_volume(w, op->of[i]);
-			part[i].name = w->oracle.volume[op->as[i]].name;
+		for (u32 i = 0; i < count; i++) {
+			part[i].of = host_volume(w, op->of[first + i]);
+			part[i].name = w->oracle.volume[op->as[first + i]].name;
 			part[i].memo = "";
-			if (op->of[i] < SIM_ORIGINS)
-				void_decisions(w, op->of[i], true);
+			if (op->of[first + i] < SIM_ORIGINS)
+				void_decisions(w, op->of[first + i], true);
 		}
-		result = smv_snapshot(w->host.store, part, op->parts, 0, lsn);
+		result = smv_snapshot(w->host.store, part, count, 0, lsn);
 		result = host_again(w, result, 0);
 	} while (result == 1);
+	for (u32 i = 0; i < count && !result; i++)
+		made(w, op->of[first + i], op->as[first + i]);
 	return result;
+}
+
+static int record_snapshot(struct world *w, const struct op *op, u64 *lsn)
+{
+	int error;
+
+	w->group++;
+	if (rule_on(w, RULE_group_record) || op->parts < 2)
+		return record_parts(w, op, 0, op->parts, lsn);
+	error = record_parts(w, op, 0, 1, lsn);
+	if (!error)
+		host_step(w);
+	return error ? error : record_parts(w, op, 1, 1, lsn);
 }
 
 static void acknowledge(struct world *w, const u32 *slots, u32 count)
@@ -159,11 +174,6 @@ void op_snapshot(struct world *w, const struct op *op)
 	error = settle_origins(w, op);
 	if (!error)
 		error = record_snapshot(w, op, &lsn);
-	if (!error) {
-		w->group++;
-		for (u32 i = 0; i < op->parts; i++)
-			made(w, op->of[i], op->as[i]);
-	}
 	if (error || early)
 		freeze(w, mask_of(op), false);
 	if (!error && !host_durable(w, lsn))

@@ -28,6 +28,7 @@
 	X(mover_waits, "drop: the mover waits for space, it never invalidates") \
 	X(mark_cleared, "beginning a rollback clears the origin's preserved bits") \
 	X(recover_flush, "recovery flushes the store before anything acts on what it replayed") \
+	X(group_record, "a group snapshot is one record") \
 	X(restart, "a lookup that had to wait starts over") \
 	X(commit_flush, "a commit flushes the store before it writes") \
 	X(super_flush, "the superblock is written after a flush")

@@ -17,6 +17,7 @@
  *   0             jobs were started -> wait for the commit, next pass
  *   -EINPROGRESS  the window is full -> go on where it stopped
  *   -ENOBUFS      no unit is free -> wait for one
+ *   -EDEADLK      a chunk to be moved is read in place -> wait (gate_wait_falls())
  *   -EBUSY        no room for records -> wait for a commit or checkpoint
  *   -ENOSPC       the store is full -> hold, or drop and next pass
  *   others        the store has failed: the write goes on if the engine says that
@@ -59,18 +60,25 @@ static int gate_issue(struct smv_bio *io)
 	return GATE_GONE;
 }
 
+/* Waits, outside the counters, for the reads in place of these chunks. As gate_issue(). */
+static int gate_wait_falls(struct smv_bio *io, u64 first, u64 end)
+{
+	struct smv_dev *dev = io->vol->dev;
+	bool waits;
+
+	smv_bio_leave(io);
+	waits = smv_fall_wait(io->vol, first, end, &io->wait);
+	smv_unlock(dev);
+	return waits ? GATE_GONE : -EINPROGRESS;
+}
+
 /* All chunks are ready: issue, unless they are read in place. As gate_issue(). */
 static int gate_ready(struct smv_bio *io)
 {
 	struct smv_vol *vol = io->vol;
-	bool waits;
 
-	if (smv_fall_wait(vol, io->first, io->end, NULL)) {
-		smv_bio_leave(io);
-		waits = smv_fall_wait(vol, io->first, io->end, &io->wait);
-		smv_unlock(vol->dev);
-		return waits ? GATE_GONE : -EINPROGRESS;
-	}
+	if (smv_fall_wait(vol, io->first, io->end, NULL))
+		return gate_wait_falls(io, io->first, io->end);
 	if (!vol->dev->failed)
 		smv_preserved_set(vol, io->first, io->end);
 	return gate_issue(io);
@@ -142,6 +150,11 @@ static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 		if (!unit)
 			return io->started ? -EINPROGRESS : -ENOBUFS;
 		r = gate_ask_one(io, &unit->job, miss);
+		if (!r && unit->job.todo == SMV_TODO_MOVE &&
+		    smv_fall_wait(vol, io->next, io->next + 1, NULL)) {
+			smv_unit_put(unit);
+			return io->started ? -EINPROGRESS : -EDEADLK;
+		}
 		if (!r && unit->job.todo != SMV_TODO_GO) {
 			gate_start(io, unit, list);
 			jobs++;
@@ -167,31 +180,32 @@ static void gate_job_published(struct smv_unit *unit)
 		queue_work(dev->gate, &io->wait.work);
 }
 
-/* What the engine hears of a job's end. Under dev->lock. */
+/* What the engine hears of a job's end, which is then a job no more. Under dev->lock. */
 static int gate_job_report(struct smv_unit *unit, u64 *lsn, u64 *miss)
 {
 	struct smv_store *store = unit->dev->store;
+	bool copy = unit->job.todo == SMV_TODO_COPY;
 
 	if (!unit->status)
 		return smv_job_done(store, &unit->job, lsn, miss);
-	if (unit->job.todo == SMV_TODO_COPY && unit->read_failed)
+	if (copy && unit->read_failed)
 		return smv_job_lost(store, &unit->job, lsn, miss);
 	smv_job_cancel(store, &unit->job);
-	if (unit->job.todo == SMV_TODO_COPY)
+	if (copy)
 		smv_store_fail(store, "a preserved chunk could not be written");
 	else
 		unit->io->status = unit->status;
 	return 0;
 }
 
-static void gate_job_account(struct smv_unit *unit, int r, u64 lsn)
+static void gate_job_account(struct smv_unit *unit, bool move, int r, u64 lsn)
 {
 	struct smv_dev *dev = unit->dev;
 	struct smv_bio *io = unit->io;
 
 	if (lsn > io->lsn)
 		io->lsn = lsn;
-	if (unit->job.todo == SMV_TODO_MOVE) {
+	if (move) {
 		atomic64_inc(&dev->stats.moves);
 		return;
 	}
@@ -210,7 +224,9 @@ static void gate_job_account(struct smv_unit *unit, int r, u64 lsn)
 static void gate_job_worker(struct work_struct *work)
 {
 	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
+	bool move = unit->job.todo == SMV_TODO_MOVE;
 	struct smv_dev *dev = unit->dev;
+	enum smv_todo todo = unit->job.todo;
 	u64 lsn, miss = 0;
 	int r;
 
@@ -222,7 +238,7 @@ static void gate_job_worker(struct work_struct *work)
 			smv_room_wanted(dev, unit->io->vol);
 			smv_wait_list(dev, &dev->room_list, &unit->wait);
 		} else if (r != -EAGAIN) {
-			gate_job_account(unit, r, lsn);
+			gate_job_account(unit, move, r, lsn);
 		}
 		smv_unlock(dev);
 		if (r != -EAGAIN)
@@ -271,6 +287,8 @@ static int gate_pass(struct smv_bio *io, u64 *miss)
 	r = gate_ask(io, &list, miss);
 	if (!r && !io->started)
 		return gate_ready(io);
+	if (r == -EDEADLK)
+		return gate_wait_falls(io, io->next, io->next + 1);
 	smv_bio_leave(io);
 	smv_unlock(dev);
 	gate_start_jobs(&list);

@@ -134,14 +134,15 @@ static int mover_report(struct smv_unit *unit, u64 *lsn)
 	}
 }
 
-/* Does the job just given. Its range is locked. */
+/* Does the job just given; when it is reported, it is a job no more. Its range is locked. */
 static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 {
 	DECLARE_COMPLETION_ONSTACK(done);
+	bool move = unit->job.todo == SMV_TODO_MOVE;
 	u64 lsn = 0;
 	int r;
 
-	if (unit->job.todo == SMV_TODO_MOVE)
+	if (move)
 		mover_wait_falls(vol, unit->job.chunk);
 	unit->complete = &done;
 	unit->status = BLK_STS_OK;
@@ -153,7 +154,7 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	smv_io_leave(unit->dev, unit->generation);
 	if (r == -ESTALE)
 		return 0;
-	if (!r && unit->job.todo == SMV_TODO_MOVE) {
+	if (!r && move) {
 		atomic64_inc(&unit->dev->stats.moves);
 		vol->moved_unstaged++;
 	} else if (!r) {

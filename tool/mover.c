@@ -53,9 +53,10 @@ static int copy(struct mover *m, const struct smv_job *job)
 				m->chunk_bytes);
 }
 
-/* Does a job; a preserve is durable when it returns. -ESTALE: ask again. */
+/* Does a job, which is then one no more; a preserve is durable when it returns. -ESTALE: ask again. */
 static int do_job(struct mover *m, struct smv_job *job)
 {
+	bool move = job->todo == SMV_TODO_MOVE, preserve = job->todo == SMV_TODO_COPY;
 	int rc = copy(m, job);
 	u64 lsn;
 
@@ -68,8 +69,8 @@ static int do_job(struct mover *m, struct smv_job *job)
 	while (smv_host_again(m->host, &rc));
 	if (rc)
 		return rc;
-	m->unstaged += job->todo == SMV_TODO_MOVE;
-	return job->todo == SMV_TODO_COPY ? smv_host_commit(m->host) : 0;
+	m->unstaged += move;
+	return preserve ? smv_host_commit(m->host) : 0;
 }
 
 static int move_chunk(struct mover *m, u64 chunk)

@@ -49,11 +49,12 @@ static struct rig rig;
 /* The call, as often as it finds a block missing. */
 #define RETRY(call)                                                                                \
 	({                                                                                         \
-		u64 miss = 0;                                                                      \
-		int retry_err;                                                                     \
-                                                                                                   \
-		while ((retry_err = (call)) == -EAGAIN)                                            \
-			rig_provide(miss);                                                         \
+		int retry_err = -EAGAIN;                                                           \
+		for (u64 miss = 0; retry_err == -EAGAIN;) {                                        \
+			if (miss)                                                                  \
+				rig_provide(miss);                                                 \
+			retry_err = (call);                                                        \
+		}                                                                                  \
 		retry_err;                                                                         \
 	})
 

@@ -303,11 +303,10 @@ static void put_all_layers(u32 n, u32 tree, u32 frozen, u32 active)
 
 		if (what)
 			change(n, what == 1);
-		if (i == 0) {
+		if (i == 0)
 			checkpoint(0, ~0u - 1);
-		} else if (i == 1) {
+		else if (i == 1)
 			smv_map_freeze(&map);
-		}
 	}
 }
 

@@ -161,10 +161,8 @@ static void put_leaf_entry(const struct building *b, bool volumes, u64 i, u8 *to
 		memcpy(to + sizeof(struct smv_disk_key), &image->volume[i],
 		       sizeof(struct smv_disk_volume));
 	} else {
-		struct smv_disk_value value = {
-			.where = cpu_to_le64(image->entry[i].value.where),
-			.check = cpu_to_le64(image->entry[i].value.check)
-		};
+		struct smv_disk_value value = { .where = cpu_to_le64(image->entry[i].value.where),
+						.check = cpu_to_le64(image->entry[i].value.check) };
 
 		*key = image->entry[i].key;
 		memcpy(to + sizeof(struct smv_disk_key), &value, sizeof(value));
@@ -502,8 +500,8 @@ void smv_build_prepare(struct smv_build *build, const struct smv_image *image,
 
 		if (reader->read(reader->context, slot, data) || smv_super_verify(data, slot))
 			continue;
-		build->generation = larger(build->generation,
-					   le64_to_cpu(super->header.generation));
+		build->generation =
+			larger(build->generation, le64_to_cpu(super->header.generation));
 		build->incarnation = larger(build->incarnation, le64_to_cpu(super->incarnation));
 		build->cut = larger(build->cut, le64_to_cpu(super->cut));
 	}
@@ -513,8 +511,8 @@ void smv_build_prepare(struct smv_build *build, const struct smv_image *image,
 		if (reader->read(reader->context, ring + i, data) ||
 		    smv_block_verify(data, SMV_MAGIC_JOURNAL, uuid, ring + i))
 			continue;
-		build->incarnation = larger(build->incarnation,
-					    le64_to_cpu(journal->header.generation));
+		build->incarnation =
+			larger(build->incarnation, le64_to_cpu(journal->header.generation));
 		build->cut = larger(build->cut, le64_to_cpu(journal->sequence));
 	}
 	free(data);

@@ -41,9 +41,8 @@ void smv_ck_damage(struct smv_ck *ck, enum smv_damage_kind kind, u64 where, cons
 
 bool smv_ck_read(struct smv_ck *ck, u64 block, void *buffer)
 {
-	int rc = block < ck->check->blocks ?
-			 ck->check->read(ck->check->context, block, buffer) :
-			 -ENXIO;
+	int rc = block < ck->check->blocks ? ck->check->read(ck->check->context, block, buffer) :
+					     -ENXIO;
 
 	if (!rc)
 		return true;
@@ -71,8 +70,7 @@ static int check_supers(struct smv_ck *ck)
 	for (int i = 0; i < 2; i++) {
 		struct smv_disk_super *super = (void *)(block + i * SMV_BLOCK_BYTES);
 
-		verdict[i] = ck->check->blocks > (u64)i + 1 &&
-					     smv_ck_read(ck, (u64)i + 1, super) ?
+		verdict[i] = ck->check->blocks > (u64)i + 1 && smv_ck_read(ck, (u64)i + 1, super) ?
 				     smv_super_verify(super, (u64)i + 1) :
 				     -ENOENT;
 		absent += verdict[i] == -ENOENT;
@@ -109,8 +107,7 @@ static void check_super_fields(struct smv_ck *ck)
 			      (unsigned long long)ck->check->blocks,
 			      (unsigned long long)ck->geometry.blocks);
 	if (le32_to_cpu(s->state) & ~SMV_SUPER_IN_USE)
-		smv_ck_damage(ck, SMV_DAMAGE_SUPER_FIELD, slot, "state %#x",
-			      le32_to_cpu(s->state));
+		smv_ck_damage(ck, SMV_DAMAGE_SUPER_FIELD, slot, "state %#x", le32_to_cpu(s->state));
 	if (le64_to_cpu(s->volumes.root.generation) > generation ||
 	    le64_to_cpu(s->exceptions.root.generation) > generation)
 		smv_ck_damage(ck, SMV_DAMAGE_SUPER_FIELD, slot, "a tree newer than itself");

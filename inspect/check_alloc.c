@@ -83,7 +83,8 @@ static int take_metas(struct smv_ck *ck, u64 group, u64 block, const struct smv_
 			used += !!entry[2 + b];
 		if (at <= last || at >= group_size(ck, group) || !smv_ck_bit(disk->owned, at) ||
 		    !used || (blocks < 8 && entry[2] >> blocks))
-			smv_ck_damage(ck, SMV_DAMAGE_GROUP_META, block, "chunk %u of the group", at);
+			smv_ck_damage(ck, SMV_DAMAGE_GROUP_META, block, "chunk %u of the group",
+				      at);
 		if (at <= last || at >= group_size(ck, group)) {
 			ck->incomplete = true;
 			return 0;
@@ -180,8 +181,7 @@ static int check_directory(struct smv_ck *ck, u64 pair, struct smv_disk_director
 				       .free = le16_to_cpu(from->free),
 				       .current = from->which };
 
-		if (state.current > 1 ||
-		    state.generation > le64_to_cpu(disk->header.generation)) {
+		if (state.current > 1 || state.generation > le64_to_cpu(disk->header.generation)) {
 			smv_ck_damage(ck, SMV_DAMAGE_DIRECTORY, block, "group %llu",
 				      (unsigned long long)(first + i));
 			ck->incomplete = true;

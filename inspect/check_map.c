@@ -90,8 +90,9 @@ static void check_family(struct smv_ck *ck, const struct smv_ck_volume *v)
 
 	if (v->flags & SMV_VOLUME_ORIGIN) {
 		if (v->parent || v->origin != v->number)
-			smv_ck_damage(ck, SMV_DAMAGE_VOLUME_PARENT, v->number, "an origin with a "
-									       "parent");
+			smv_ck_damage(ck, SMV_DAMAGE_VOLUME_PARENT, v->number,
+				      "an origin with a "
+				      "parent");
 		return;
 	}
 	if (!parent || v->parent >= v->number) {
@@ -140,11 +141,15 @@ static void check_volume(struct smv_ck *ck, const struct smv_ck_volume *v)
 {
 	bool origin = v->flags & SMV_VOLUME_ORIGIN;
 
-	if (v->flags & ~KNOWN_FLAGS || (origin && v->flags & SMV_VOLUME_HIDDEN) || !v->epoch || !v->sectors)
-		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_FIELD, v->number, "flags %#x, epoch %llu, "
-								      "%llu sectors", v->flags,
-			      (unsigned long long)v->epoch, (unsigned long long)v->sectors);
-	if (is_visible(v) && !(origin ? smv_name_is_origin(v->name) : smv_name_is_snapshot(v->name)))
+	if (v->flags & ~KNOWN_FLAGS || (origin && v->flags & SMV_VOLUME_HIDDEN) || !v->epoch ||
+	    !v->sectors)
+		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_FIELD, v->number,
+			      "flags %#x, epoch %llu, "
+			      "%llu sectors",
+			      v->flags, (unsigned long long)v->epoch,
+			      (unsigned long long)v->sectors);
+	if (is_visible(v) &&
+	    !(origin ? smv_name_is_origin(v->name) : smv_name_is_snapshot(v->name)))
 		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_NAME, v->number, "illegal");
 	check_family(ck, v);
 	check_roll(ck, v);
@@ -279,7 +284,8 @@ void smv_ck_counts(struct smv_ck *ck)
 
 		if (v->exceptions != v->counted)
 			smv_ck_damage(ck, SMV_DAMAGE_VOLUME_COUNT, v->number,
-				      "says %llu, there are %llu", (unsigned long long)v->exceptions,
+				      "says %llu, there are %llu",
+				      (unsigned long long)v->exceptions,
 				      (unsigned long long)v->counted);
 	}
 }

@@ -196,8 +196,9 @@ int smv_ck_tree(struct smv_ck *ck, const struct smv_disk_tree *tree, u32 value_b
 		if (ck->check->progress && !(w.leaves & 255))
 			ck->check->progress(ck->check->context, w.leaves + w.internals, nodes);
 	}
-	check_counts(&w, tree, value_bytes == sizeof(struct smv_disk_value) ? "the exceptions" :
-									       "the volumes");
+	check_counts(&w, tree,
+		     value_bytes == sizeof(struct smv_disk_value) ? "the exceptions" :
+								    "the volumes");
 	free(w.path);
 	return 0;
 }

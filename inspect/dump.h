@@ -14,7 +14,6 @@ struct smv_dump {
 };
 
 /* Writes @store to dump->out. 0 or a negative error. */
-int smv_dump(const struct smv_dump *dump, const struct smv_reader *reader,
-	     struct smv_store *store);
+int smv_dump(const struct smv_dump *dump, const struct smv_reader *reader, struct smv_store *store);
 
 #endif

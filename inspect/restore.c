@@ -160,8 +160,7 @@ static u32 flags_of(struct reading *r)
 		u32 i;
 
 		for (i = 0; i < 6; i++)
-			if (strlen(flag[i].name) == length &&
-			    !strncmp(flag[i].name, text, length))
+			if (strlen(flag[i].name) == length && !strncmp(flag[i].name, text, length))
 				break;
 		if (i == 6) {
 			complain(r, "flags has one that is not known");

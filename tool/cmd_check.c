@@ -9,41 +9,14 @@
 #include <stdlib.h>
 #include "check.h"
 #include "commands.h"
-#include "dm.h"
 #include "dump.h"
 #include "host_user.h"
 #include "json.h"
+#include "offline.h"
 #include "scan.h"
 #include "text.h"
 
 #define DAMAGES_SHOWN 1000
-
-/* Opens a store's device for reading, claimed; refuses an active store by name. */
-static int open_store(const char *path, struct smv_device *device)
-{
-	const struct smv_dm_device *active;
-	struct smv_dm_list list;
-	struct smv_found found;
-	int rc = smv_scan_peek(path, &found);
-
-	if (!rc) {
-		smv_dm_list(&list);
-		active = smv_dm_find(&list, found.uuid, 0);
-		if (active)
-			rc = smv_fail(path, "the store %s is active: snapmv deactivate %s first",
-				      active->name, active->name);
-		smv_dm_list_free(&list);
-		free(found.path);
-		if (rc)
-			return rc;
-	}
-	return smv_device_must_open(device, path, SMV_DEVICE_CLAIM_READ);
-}
-
-static int read_block(void *context, u64 block, void *buffer)
-{
-	return smv_device_read_block(context, block, buffer);
-}
 
 /* -- check ------------------------------------------------------------------- */
 
@@ -105,8 +78,9 @@ static int say_result(const struct checking *c, const char *path, const struct s
 	if (c->shown > DAMAGES_SHOWN && !c->damages && !c->quiet)
 		printf("and %llu more\n", (unsigned long long)(c->shown - DAMAGES_SHOWN));
 	if (r->damages)
-		return smv_fail(path, "the store is damaged, %llu findings (%s): copy what can be "
-				      "read, do not activate it",
+		return smv_fail(path,
+				"the store is damaged, %llu findings (%s): copy what can be "
+				"read, do not activate it",
 				(unsigned long long)r->damages, r->first);
 	if (!c->damages && !c->quiet)
 		printf("clean: %llu volumes, %llu exceptions, %llu data chunks, %llu metadata "
@@ -128,7 +102,7 @@ static int run_check(const struct smv_args *args)
 				   .host = &smv_host_user };
 	const char *path = args->arg[0];
 	struct smv_check_result result;
-	int rc = open_store(path, &c.device);
+	int rc = smv_offline_open(path, &c.device, SMV_DEVICE_CLAIM_READ);
 
 	if (root)
 		c.damages = smv_json_array(root, "damages");
@@ -176,10 +150,7 @@ const struct smv_command smv_command_check = {
 
 static int dump_device(const struct smv_args *args, struct smv_device *device)
 {
-	struct smv_reader reader = { .read = read_block,
-				     .context = device,
-				     .host = &smv_host_user,
-				     .blocks = device->bytes / SMV_BLOCK_BYTES };
+	struct smv_reader reader = smv_offline_reader(device);
 	struct smv_dump dump = { .out = stdout, .json = smv_args_has(args, 'J') };
 	const char *path = args->arg[0];
 	struct smv_disk_super super;
@@ -197,15 +168,17 @@ static int dump_device(const struct smv_args *args, struct smv_device *device)
 	rc = smv_dump(&dump, &reader, store);
 	smv_store_delete(store);
 	if (rc && !ferror(stdout))
-		return smv_fail(path, "the store is damaged (%s), the dump is not whole: run "
-				      "snapmv check", strerror(-rc));
+		return smv_fail(path,
+				"the store is damaged (%s), the dump is not whole: run "
+				"snapmv check",
+				strerror(-rc));
 	return 0;
 }
 
 static int run_dump(const struct smv_args *args)
 {
 	struct smv_device device;
-	int rc = open_store(args->arg[0], &device);
+	int rc = smv_offline_open(args->arg[0], &device, SMV_DEVICE_CLAIM_READ);
 
 	if (rc)
 		return rc;

@@ -320,7 +320,8 @@ int smv_rollback(struct smv_store *store, struct smv_volume *origin, struct smv_
 	origin->roll_epoch = origin->epoch;
 	origin->roll_done = 0;
 	origin->roll_source = snapshot->number;
-	*lsn = smv_record_volume(store, origin);
+	origin->roll_lsn = smv_record_volume(store, origin);
+	*lsn = origin->roll_lsn;
 	smv_command_set_reserve(store);
 	return 0;
 }

@@ -70,6 +70,7 @@ struct smv_volume {
 	bool count_dirty; /* exceptions changed since it was last recorded */
 	u64 pass; /* ordinal of the request for the cleaner's pass */
 	u64 flush_lsn; /* of the last mark or end of a rollback */
+	u64 roll_lsn; /* of the record that began the rollback */
 	struct smv_roll *roll; /* an origin in mid-rollback */
 };
 

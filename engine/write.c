@@ -116,6 +116,9 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	job->todo = SMV_TODO_GO;
 	if (error)
 		return error == -ENOENT ? 0 : error;
+	/* I-ROLL-WAIT: nothing moves before the rollback is durable. */
+	if (origin->roll_lsn > store->journal.durable)
+		return -EBUSY;
 	error = smv_write_place(where, &from);
 	if (error && job->whole) {
 		from = (struct smv_where){ .place = SMV_PLACE_ZERO };

@@ -226,7 +226,6 @@ static void gate_job_worker(struct work_struct *work)
 	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
 	bool move = unit->job.todo == SMV_TODO_MOVE;
 	struct smv_dev *dev = unit->dev;
-	enum smv_todo todo = unit->job.todo;
 	u64 lsn, miss = 0;
 	int r;
 

@@ -226,15 +226,22 @@ void smv_target_presuspend(struct dm_target *ti)
 	smv_wake_list(vol->dev, &vol->dev->space_list);
 }
 
-/* No bio of the target is under way any more. */
+/*
+ * No bio of the target is under way any more. What a running rollback has moved,
+ * and what was written over it, stays after a deactivation: it is marked.
+ */
 void smv_target_postsuspend(struct dm_target *ti)
 {
 	struct smv_target *target = ti->private;
 	struct smv_vol *vol = target->vol;
 
 	WRITE_ONCE(vol->running, false);
-	if (vol->origin == vol)
-		smv_mover_stop(vol);
+	if (vol->origin != vol)
+		return;
+	smv_mover_stop(vol);
+	if (READ_ONCE(vol->rolling) && smv_origin_sync(vol, target->device->bdev))
+		DMERR("%s: the marks of a rollback are not durable: what was moved or written over it since the last flush is moved again",
+		      vol->dev->name);
 }
 
 /* ---- the end of a bio ---- */

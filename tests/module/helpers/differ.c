@@ -55,6 +55,9 @@ static void op_group(void)
 
 	for (unsigned int i = 0; i < n; i++) {
 		of[i] = pick(ANY);
+		for (unsigned int k = 0; k < i; k++)
+			if (of[k] == of[i])
+				return;
 		if (snapshots_of(of[i]->origin) + n > o.limit + 2)
 			return;
 		snprintf(names[i], 64, "%s@s%u", volumes[of[i]->origin].name, ++last_name);

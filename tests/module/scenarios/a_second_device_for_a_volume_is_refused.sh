@@ -24,7 +24,7 @@ refused()	# WHY TABLE: a device with this table is refused, and the log says why
 		fail "not refused: $2"
 	fi
 	dmsetup remove second 2>/dev/null || :
-	dmesg | grep -E "snap-mv.*($1)" || {
+	dmesg | grep -E "table: .*($1)" || {
 		dmesg
 		fail "the log does not say '$1' of: $2"
 	}
@@ -40,7 +40,10 @@ refused 'no such|unknown|volume' "0 $n snap-mv-origin /dev/mapper/s0 nosuch $ori
 smv deactivate data@a
 refused 'sectors|size|length' "0 $((n - 1)) snap-mv /dev/mapper/s0 data@a $origin"
 refused 'sectors|size|length' "0 $((n + 1)) snap-mv /dev/mapper/s0 data@a $origin"
+refused 'another device' "0 $n snap-mv /dev/mapper/s0 data@a $small"
+smv deactivate data
 refused 'small|size|sectors' "0 $n snap-mv /dev/mapper/s0 data@a $small"
+refused 'small|size|sectors' "0 $n snap-mv-origin /dev/mapper/s0 data $small"
 refused '.' "1 $n snap-mv /dev/mapper/s0 data@a $origin"
 refused '.' "0 $n snap-mv /dev/mapper/s0 data@a"
 refused '.' "0 $n snap-mv $origin data@a $origin"
@@ -52,6 +55,6 @@ refused '.' "0 $n snap-mv /dev/mapper/s0 data@a /dev/mapper/s0"
 ! dd if=/dev/mapper/s0 of=/dev/null bs=4k count=1 2>/dev/null || fail 'the store can be read'
 ! dd if=/dev/zero of=/dev/mapper/s0 bs=4k count=1 oflag=direct 2>/dev/null ||
 	fail 'the store can be written'
-smv activate data@a
+smv activate data data@a
 must stamp check /dev/mapper/s0-data --tag 2
 must stamp check /dev/mapper/s0-data@a --tag 1

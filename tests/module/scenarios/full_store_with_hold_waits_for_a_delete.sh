@@ -14,6 +14,7 @@ smv activate "$store"
 smv set s0/ policy=hold hold-timeout=0
 dev=/dev/mapper/s0-one
 smv snapshot one a
+smv snapshot one during
 cp o.map a.map
 done=0
 fill()
@@ -43,7 +44,8 @@ eq "$(field s0 full)" 1 full
 must stamp check $dev --tag 1 --count 3200
 must stamp check $dev --tag 1 --from 3520 --count 320
 stamp write /dev/mapper/s0-two --tag 3 --count 320
-smv snapshot one during
+# A snapshot needs space, too; it does not wait behind the writer for it.
+mustfail 'space' snapmv snapshot one x
 snapshot_is s0 one@a a.map
 kill -0 $writer || fail 'the writer did not wait'
 must held

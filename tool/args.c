@@ -99,8 +99,7 @@ static bool is_help(const char *arg)
 	return !strcmp(arg, "-h") || !strcmp(arg, "--help");
 }
 
-int smv_args_parse(const struct smv_command *command, int argc, char **argv,
-		   struct smv_args *args)
+int smv_args_parse(const struct smv_command *command, int argc, char **argv, struct smv_args *args)
 {
 	memset(args, 0, sizeof(*args));
 	args->arg = smv_text_alloc((argc + 1) * sizeof(char *));

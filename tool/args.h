@@ -34,8 +34,7 @@ struct smv_command {
 extern const struct smv_command *const smv_commands[]; /* ends with NULL */
 
 /* 0: go on; 1: help was printed; 2: wrong usage, said so. */
-int smv_args_parse(const struct smv_command *command, int argc, char **argv,
-		   struct smv_args *args);
+int smv_args_parse(const struct smv_command *command, int argc, char **argv, struct smv_args *args);
 void smv_args_help(const struct smv_command *command);
 
 static inline bool smv_args_has(const struct smv_args *args, char letter)
@@ -48,9 +47,21 @@ static inline const char *smv_args_get(const struct smv_args *args, char letter)
 	return args->option[(u8)letter];
 }
 
-#define SMV_OPTION_JSON { 'J', true, "json", NULL, "print JSON" }
-#define SMV_OPTION_STORE { 'S', false, "store", "STORE-DEV", "the inactive store that is meant" }
-#define SMV_OPTION_FORCE(what) { 'f', false, "force", NULL, what }
-#define SMV_OPTION_END { 0, false, NULL, NULL, NULL }
+#define SMV_OPTION_JSON                                                                            \
+	{                                                                                          \
+		'J', true, "json", NULL, "print JSON"                                              \
+	}
+#define SMV_OPTION_STORE                                                                           \
+	{                                                                                          \
+		'S', false, "store", "STORE-DEV", "the inactive store that is meant"               \
+	}
+#define SMV_OPTION_FORCE(what)                                                                     \
+	{                                                                                          \
+		'f', false, "force", NULL, what                                                    \
+	}
+#define SMV_OPTION_END                                                                             \
+	{                                                                                          \
+		0, false, NULL, NULL, NULL                                                         \
+	}
 
 #endif

@@ -91,9 +91,8 @@ struct smv_vol *smv_vol_number(struct smv_backend *backend, u64 number)
 		else
 			high = middle;
 	}
-	return low < backend->vols && backend->vol[low].info.number == number ?
-		       &backend->vol[low] :
-		       NULL;
+	return low < backend->vols && backend->vol[low].info.number == number ? &backend->vol[low] :
+										NULL;
 }
 
 struct smv_vol *smv_vol_find(struct smv_backend *backend, const char *name)
@@ -207,7 +206,8 @@ static const struct {
 	{ EINPROGRESS, "deleted snapshots are still being cleaned: wait, see snapmv status" },
 	{ ETXTBSY, "is active: deactivate it first" },
 	{ EBUSY, "is in use: close what uses it and try again" },
-	{ EALREADY, "a rollback of this origin is running: wait until it is done, see snapmv status" },
+	{ EALREADY,
+	  "a rollback of this origin is running: wait until it is done, see snapmv status" },
 	{ ENODATA, "the snapshot has lost some chunks: write them anew on the origin to end it" },
 	{ EROFS, "the store is read-only: make its device writable" },
 	{ EIO, "the store has failed or the volume is invalid: see snapmv status and dmesg" },

@@ -23,13 +23,14 @@ struct smv_vol {
 
 /* What only an active store has: counted by the module since activation. */
 #define SMV_MODULE_COUNTERS(X)                                                                     \
-	X(rolling) X(full) X(waiting) X(copies) X(moves) X(snapshot_copies) X(gated) X(passed)     \
-	X(dropped) X(lost) X(events)
+	X(rolling)                                                                                 \
+	X(full)                                                                                    \
+	X(waiting) X(copies) X(moves) X(snapshot_copies) X(gated) X(passed) X(dropped) X(lost)     \
+		X(events)
 
 struct smv_module_state {
-#define SMV_MODULE_FIELD(name) u64 name;
-	SMV_MODULE_COUNTERS(SMV_MODULE_FIELD)
-#undef SMV_MODULE_FIELD
+	u64 rolling, full, waiting, copies, moves, snapshot_copies, gated, passed, dropped, lost;
+	u64 events;
 	char reason[256];
 };
 

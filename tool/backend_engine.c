@@ -200,8 +200,8 @@ static int engine_rollback(struct smv_backend *backend, const struct smv_roll *r
 	if (!rc) {
 		do
 			rc = smv_rollback(store_of(backend), volume_of(backend, roll->origin),
-					  volume_of(backend, roll->snapshot), roll->undo,
-					  smv_now(), &lsn);
+					  volume_of(backend, roll->snapshot), roll->undo, smv_now(),
+					  &lsn);
 		while (smv_host_again(host_of(backend), &rc));
 		rc = done(backend, rc);
 	}

@@ -40,7 +40,9 @@ static int say(struct smv_backend *backend, char **reply, const char *format, ..
 /* The store's status line, field by field. */
 enum field { NUMBER, TEXT, POLICY, THROTTLE, SKIP };
 
-#define INFO(name) NUMBER, offsetof(struct smv_backend, info.name), sizeof(((struct smv_backend *)0)->info.name)
+#define INFO(name)                                                                                 \
+	NUMBER, offsetof(struct smv_backend, info.name),                                           \
+		sizeof(((struct smv_backend *)0)->info.name)
 #define MODULE(name) NUMBER, offsetof(struct smv_backend, module.name), sizeof(u64)
 
 static const struct {
@@ -379,8 +381,8 @@ static int kernel_set(struct smv_backend *backend, const struct smv_settings *se
 	int rc;
 
 	if (keys & SMV_SET_POLICY)
-		append(&message, settings->policy == SMV_POLICY_HOLD ? "policy=hold" :
-								       "policy=drop");
+		append(&message,
+		       settings->policy == SMV_POLICY_HOLD ? "policy=hold" : "policy=drop");
 	if (keys & SMV_SET_HOLD_TIMEOUT) {
 		snprintf(text, sizeof(text), "hold-timeout=%u", settings->hold_timeout_s);
 		append(&message, text);
@@ -391,9 +393,8 @@ static int kernel_set(struct smv_backend *backend, const struct smv_settings *se
 	}
 	if (keys & SMV_SET_THROTTLE) {
 		snprintf(text, sizeof(text), "throttle=%u", settings->throttle_mib_s);
-		append(&message, settings->throttle_mib_s == SMV_THROTTLE_PAUSE ?
-					 "throttle=pause" :
-					 text);
+		append(&message,
+		       settings->throttle_mib_s == SMV_THROTTLE_PAUSE ? "throttle=pause" : text);
 	}
 	if (keys & SMV_SET_LABEL) {
 		snprintf(text, sizeof(text), "label=%s", settings->label);

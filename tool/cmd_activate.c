@@ -124,8 +124,10 @@ static int create(const struct smv_dm_table *table, const char *object)
 	int rc = 0;
 
 	if (smv_dm_exists(table->name))
-		return smv_fail(object, "the device-mapper name %s is taken by something else: "
-					"rename one of them", table->name);
+		return smv_fail(object,
+				"the device-mapper name %s is taken by something else: "
+				"rename one of them",
+				table->name);
 	rc = smv_dm_create(table, &why);
 	if (rc == -ENODEV)
 		rc = smv_fail(object, "device-mapper is not available: load dm_mod");
@@ -169,13 +171,11 @@ static int create_store(const char *path, const struct smv_store_info *info,
 }
 
 /* The origins that were changed, by number: read before, marked after activation. */
-static int mark_changed(struct smv_backend *active, struct smv_backend *before,
-			const bool *changed)
+static int mark_changed(struct smv_backend *active, struct smv_backend *before, const bool *changed)
 {
 	for (u32 i = 0; i < before->vols; i++) {
-		struct smv_vol *vol = changed[i] ?
-					      smv_vol_number(active, before->vol[i].info.number) :
-					      NULL;
+		struct smv_vol *vol =
+			changed[i] ? smv_vol_number(active, before->vol[i].info.number) : NULL;
 		int rc = vol ? active->ops->suspect(active, vol) : 0;
 
 		if (rc)
@@ -267,14 +267,18 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 
 	if (!rc) {
 		snprintf(number, sizeof(number), "%u:%u", major(device.dev), minor(device.dev));
-		rc = device.block ? 0 : smv_fail(vol->name, "its device %s is a file: attach it with "
-							    "losetup, then snapmv set %s "
-							    "device=LOOP", path, vol->name);
+		rc = device.block ? 0 :
+				    smv_fail(vol->name,
+					     "its device %s is a file: attach it with "
+					     "losetup, then snapmv set %s "
+					     "device=LOOP",
+					     path, vol->name);
 		smv_device_close(&device);
 	}
 	parameters = rc ? NULL : volume_parameters(backend, vol, number);
 	if (!rc && !parameters)
-		rc = smv_fail(vol->name, "the store %s is gone: activate it anew", backend->dm_name);
+		rc = smv_fail(vol->name, "the store %s is gone: activate it anew",
+			      backend->dm_name);
 	table.parameters = parameters;
 	if (!rc)
 		rc = create(&table, vol->name);
@@ -356,10 +360,10 @@ static int activate_named(const struct smv_args *args, char *name, struct activa
 	rc |= smv_backend_close(backend, name);
 	if (!rc && !active)
 		rc = activate_store(path, a, &active);
-	if (!rc && !(vol = smv_target_vol(active, name)))
-		rc = 1;
 	if (!rc)
-		rc = activate_volume(active, vol, a);
+		vol = smv_target_vol(active, name);
+	if (!rc)
+		rc = vol ? activate_volume(active, vol, a) : 1;
 	free(path);
 	return smv_backend_close(active, name) | rc;
 }
@@ -404,8 +408,9 @@ static int run_activate(const struct smv_args *args)
 	int rc = 0;
 
 	if (all == !!args->count)
-		return smv_usage(all ? "-a takes no argument" : "missing argument: a store's device, "
-							       "a volume, or -a");
+		return smv_usage(all ? "-a takes no argument" :
+				       "missing argument: a store's device, "
+				       "a volume, or -a");
 	for (int i = 0; i < args->count; i++)
 		if (a.read_only && is_store(args->arg[i]))
 			return smv_usage("-r is for volumes");

@@ -65,10 +65,11 @@ static int check(const struct taking_down *t)
 			rc = smv_fail(b->vol[i].name, "a rollback is running, until it is done the "
 						      "raw device is a mix: wait, see snapmv "
 						      "status, or use -f");
-	if (!rc && t->store && !smv_dm_info(b->dm_name, &store) &&
-	    store.opens > active_volumes(b))
-		rc = smv_fail(b->info.settings.label, "/dev/mapper/%s is open: close what uses it "
-						      "first", b->dm_name);
+	if (!rc && t->store && !smv_dm_info(b->dm_name, &store) && store.opens > active_volumes(b))
+		rc = smv_fail(b->info.settings.label,
+			      "/dev/mapper/%s is open: close what uses it "
+			      "first",
+			      b->dm_name);
 	return rc;
 }
 
@@ -84,8 +85,10 @@ static int take_down(const struct taking_down *t, bool origins)
 			continue;
 		rc = smv_dm_remove(vol->device + strlen("/dev/mapper/"));
 		if (rc)
-			return smv_fail(vol->name, "%s cannot be taken down (%s): close what uses "
-						   "it", vol->device, strerror(-rc));
+			return smv_fail(vol->name,
+					"%s cannot be taken down (%s): close what uses "
+					"it",
+					vol->device, strerror(-rc));
 	}
 	return 0;
 }
@@ -129,8 +132,9 @@ static int run(const struct taking_down *t)
 	if (!t->store)
 		return 0;
 	rc = smv_dm_remove(b->dm_name);
-	return rc ? smv_fail(b->info.settings.label, "/dev/mapper/%s cannot be taken down (%s): "
-						     "close what uses it",
+	return rc ? smv_fail(b->info.settings.label,
+			     "/dev/mapper/%s cannot be taken down (%s): "
+			     "close what uses it",
 			     b->dm_name, strerror(-rc)) :
 		    0;
 }
@@ -247,12 +251,11 @@ static int run_deactivate(const struct smv_args *args)
 	return smv_backend_close(backend, args->arg[0]) | rc;
 }
 
-static const struct smv_option options[] = {
-	{ 'a', false, "all", NULL, "all active stores (for shutdown)" },
-	SMV_OPTION_FORCE("even in mid-rollback"),
-	SMV_OPTION_STORE,
-	SMV_OPTION_END
-};
+static const struct smv_option options[] = { { 'a', false, "all", NULL,
+					       "all active stores (for shutdown)" },
+					     SMV_OPTION_FORCE("even in mid-rollback"),
+					     SMV_OPTION_STORE,
+					     SMV_OPTION_END };
 
 const struct smv_command smv_command_deactivate = {
 	.name = "deactivate",

@@ -150,12 +150,16 @@ static int parse_format(const struct smv_args *args, struct smv_format *format)
 		return smv_fail(args->arg[0], "%s is not a size: a number, and K or M", chunk);
 	if (bytes < SMV_BLOCK_BYTES || bytes > SMV_CHUNK_BLOCKS_MAX * SMV_BLOCK_BYTES ||
 	    (bytes & (bytes - 1)))
-		return smv_fail(args->arg[0], "chunks of %s are not possible: use a power of two from "
-					      "4K to 1M", chunk);
+		return smv_fail(args->arg[0],
+				"chunks of %s are not possible: use a power of two from "
+				"4K to 1M",
+				chunk);
 	format->chunk_blocks = (u32)(bytes / SMV_BLOCK_BYTES);
 	if (label && !smv_name_is_label(label))
-		return smv_fail(args->arg[0], "%s is no legal label: use 1 to 31 of A-Z a-z 0-9 "
-					      "_ . +, not beginning with .", label);
+		return smv_fail(args->arg[0],
+				"%s is no legal label: use 1 to 31 of A-Z a-z 0-9 "
+				"_ . +, not beginning with .",
+				label);
 	snprintf(format->settings.label, SMV_LABEL_BYTES, "%s", label ? label : "");
 	format->settings.policy = SMV_POLICY_DROP;
 	format->settings.hold_timeout_s = 60;
@@ -194,8 +198,9 @@ static int write_store(struct smv_device *device, struct smv_format *format, boo
 	smv_progress_end();
 	free(buffer);
 	if (rc == -ENOSPC)
-		return smv_fail(device->path, "too small: a store with these chunks takes at "
-					      "least %s: use a larger device or smaller chunks",
+		return smv_fail(device->path,
+				"too small: a store with these chunks takes at "
+				"least %s: use a larger device or smaller chunks",
 				smv_text_bytes(least * SMV_BLOCK_BYTES));
 	if (rc)
 		return smv_fail(device->path, "cannot be formatted (%s): check the device",
@@ -212,9 +217,9 @@ static int format_device(struct smv_device *device, struct smv_format *format, b
 	if (known && !force)
 		rc = smv_fail(device->path, "holds %s: use -f to destroy it", known);
 	else
-		rc = 0;
-	if (!rc && (rc = new_uuid(format->uuid)))
-		rc = smv_fail(device->path, "no random numbers (%s): try again", strerror(-rc));
+		rc = new_uuid(format->uuid) ?
+			     smv_fail(device->path, "there are no random numbers: try again") :
+			     0;
 	if (!rc) {
 		format->blocks = device->bytes / SMV_BLOCK_BYTES;
 		format->now_s = smv_now();
@@ -251,7 +256,8 @@ static int run_format(const struct smv_args *args)
 
 static const struct smv_option format_options[] = {
 	{ 'c', false, "chunk", "SIZE", "unit of copying, a power of two, 4K to 1M (default 64K)" },
-	{ 'l', false, "label", "LABEL", "the store's label (default snapmv0, the next free number)" },
+	{ 'l', false, "label", "LABEL",
+	  "the store's label (default snapmv0, the next free number)" },
 	SMV_OPTION_FORCE("even if the device holds something"),
 	SMV_OPTION_END
 };

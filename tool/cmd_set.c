@@ -162,8 +162,10 @@ static int set_device(const struct smv_args *args, const char *path)
 	if (rc)
 		return rc;
 	rc = smv_target_open(args, args->arg, 1, true, &backend);
-	if (!rc && !(vol = smv_target_origin(backend, name)))
-		rc = 1;
+	if (!rc) {
+		vol = smv_target_origin(backend, name);
+		rc = vol ? 0 : 1;
+	}
 	if (!rc && vol->device)
 		rc = smv_fail(name, "is active: snapmv deactivate %s first", name);
 	if (!rc && device.bytes / SMV_SECTOR_BYTES < vol->info.sectors)

@@ -38,8 +38,8 @@ static const char *short_name(const struct smv_vol *of, const char *name)
 static int check_take(struct smv_backend *backend, const struct smv_take *take, u32 i)
 {
 	const struct smv_vol *of = take[i].of;
-	char *full = smv_text_printf("%.*s@%s", (int)strcspn(of->name, "@"), of->name,
-				     take[i].name);
+	char *full =
+		smv_text_printf("%.*s@%s", (int)strcspn(of->name, "@"), of->name, take[i].name);
 	int rc = 0;
 
 	if (smv_vol_find(backend, full))
@@ -155,7 +155,7 @@ static int run_delete(const struct smv_args *args)
 	if (!rc)
 		rc = find_deletes(backend, args, vol);
 	if (!rc) {
-		rc = backend->ops->delete(backend, vol, (u32)args->count);
+		rc = backend->ops->delete (backend, vol, (u32)args->count);
 		if (!rc && smv_args_has(args, 'w'))
 			rc = backend->ops->wait_clean(backend);
 		if (rc)
@@ -165,11 +165,10 @@ static int run_delete(const struct smv_args *args)
 	return smv_backend_close(backend, args->arg[0]) | rc;
 }
 
-static const struct smv_option delete_options[] = {
-	{ 'w', true, "wait", NULL, "wait until the space has come back" },
-	SMV_OPTION_STORE,
-	SMV_OPTION_END
-};
+static const struct smv_option delete_options[] = { { 'w', true, "wait", NULL,
+						      "wait until the space has come back" },
+						    SMV_OPTION_STORE,
+						    SMV_OPTION_END };
 
 const struct smv_command smv_command_delete = {
 	.name = "delete",
@@ -223,8 +222,10 @@ static int check_rollback(const struct smv_args *args, const struct smv_roll *ro
 	int rc;
 
 	if (origin->rolling)
-		return smv_fail(name, "a rollback of %s is running: wait until it is done, see "
-				      "snapmv status", origin->name);
+		return smv_fail(name,
+				"a rollback of %s is running: wait until it is done, see "
+				"snapmv status",
+				origin->name);
 	if (roll->snapshot->info.flags & SMV_VOLUME_INVALID)
 		return smv_fail(name, "is invalid (the store was full): it can only be deleted");
 	if (!origin->device)

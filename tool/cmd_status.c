@@ -14,16 +14,15 @@
 static const struct {
 	const char *name;
 	size_t offset;
-} counters[] = {
-	{ "commits", offsetof(struct smv_backend, info.commits) },
-	{ "commit_blocks", offsetof(struct smv_backend, info.commit_blocks) },
-	{ "record_bytes", offsetof(struct smv_backend, info.record_bytes) },
-	{ "checkpoints", offsetof(struct smv_backend, info.checkpoints) },
-	{ "checkpoint_blocks", offsetof(struct smv_backend, info.checkpoint_blocks) },
-	{ "cache_hits", offsetof(struct smv_backend, info.cache_hits) },
-	{ "cache_misses", offsetof(struct smv_backend, info.cache_misses) },
+} counters[] = { { "commits", offsetof(struct smv_backend, info.commits) },
+		 { "commit_blocks", offsetof(struct smv_backend, info.commit_blocks) },
+		 { "record_bytes", offsetof(struct smv_backend, info.record_bytes) },
+		 { "checkpoints", offsetof(struct smv_backend, info.checkpoints) },
+		 { "checkpoint_blocks", offsetof(struct smv_backend, info.checkpoint_blocks) },
+		 { "cache_hits", offsetof(struct smv_backend, info.cache_hits) },
+		 { "cache_misses", offsetof(struct smv_backend, info.cache_misses) },
 #define ROW(field) { #field, offsetof(struct smv_backend, module.field) },
-	SMV_MODULE_COUNTERS(ROW)
+		 SMV_MODULE_COUNTERS(ROW)
 #undef ROW
 };
 
@@ -95,8 +94,8 @@ static void print_policy(const struct smv_backend *b)
 static void print_work(struct smv_backend *b)
 {
 	if (b->info.cleaning)
-		line("cleaner", "%llu volumes to be cleaned%s", (unsigned long long)b->info.cleaning,
-		     b->active ? "" : " (when active)");
+		line("cleaner", "%llu volumes to be cleaned%s",
+		     (unsigned long long)b->info.cleaning, b->active ? "" : " (when active)");
 	else
 		line("cleaner", "idle");
 	for (u32 i = 0; i < b->vols; i++) {
@@ -184,7 +183,8 @@ static void json_rollbacks(struct json_object *store, struct smv_backend *b)
 		source = smv_vol_number(b, vol->info.roll_source);
 		o = smv_json_append(array);
 		smv_json_text(o, "origin", vol->name);
-		smv_json_text(o, "source", source && smv_vol_is_visible(source) ? source->name : NULL);
+		smv_json_text(o, "source",
+			      source && smv_vol_is_visible(source) ? source->name : NULL);
 		smv_json_number(o, "chunks", vol->progress.chunks);
 		smv_json_number(o, "done_chunks", vol->progress.done_chunks);
 		smv_json_number(o, "place_chunks", vol->progress.place_chunks);

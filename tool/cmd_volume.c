@@ -144,11 +144,14 @@ static int run_remove(const struct smv_args *args)
 	u32 snapshots;
 	int rc = smv_target_open(args, args->arg, 1, true, &backend);
 
-	if (!rc && !(vol = smv_target_origin(backend, name)))
-		rc = 1;
+	if (!rc) {
+		vol = smv_target_origin(backend, name);
+		rc = vol ? 0 : 1;
+	}
 	if (!rc && vol->device)
 		rc = smv_fail(name, "is active: snapmv deactivate %s first", name);
-	if (!rc && (snapshots = smv_vol_snapshots(backend, vol)))
+	snapshots = rc ? 0 : smv_vol_snapshots(backend, vol);
+	if (snapshots)
 		rc = smv_fail(name, "has %u snapshots: delete them first", snapshots);
 	if (!rc) {
 		rc = backend->ops->remove(backend, vol);
@@ -208,8 +211,10 @@ static int run_rename(const struct smv_args *args)
 	struct smv_renames renames = { 0 };
 	int rc = smv_target_open(args, args->arg, 1, true, &backend);
 
-	if (!rc && !(vol = smv_target_vol(backend, args->arg[0])))
-		rc = 1;
+	if (!rc) {
+		vol = smv_target_vol(backend, args->arg[0]);
+		rc = vol ? 0 : 1;
+	}
 	if (!rc) {
 		name = new_short_name(vol, name);
 		rc = check_new_name(backend, vol, name);

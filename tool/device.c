@@ -93,8 +93,8 @@ int smv_device_open(struct smv_device *device, const char *path, enum smv_device
 	device->lock_fd = -1;
 	rc = open_fds(device, path, mode);
 	device->path = smv_text_printf("%s", path);
-	if (!rc && posix_memalign(&device->bounce, SMV_BLOCK_BYTES,
-				  SMV_IO_BLOCKS * SMV_BLOCK_BYTES))
+	if (!rc &&
+	    posix_memalign(&device->bounce, SMV_BLOCK_BYTES, SMV_IO_BLOCKS * SMV_BLOCK_BYTES))
 		rc = -ENOMEM;
 	if (rc)
 		smv_device_close(device);

@@ -157,7 +157,8 @@ void smv_dm_list(struct smv_dm_list *list)
 	memset(list, 0, sizeof(*list));
 	if (!task)
 		return;
-	if (dm_task_run(task) && (names = dm_task_get_names(task)) && names->dev) {
+	names = dm_task_run(task) ? dm_task_get_names(task) : NULL;
+	if (names && names->dev) {
 		list_one(list, names->name);
 		while (names->next) {
 			names = (void *)((char *)names + names->next);

@@ -25,8 +25,7 @@ struct smv_dm_list {
 /* All our devices; an empty list where there is no device-mapper. */
 void smv_dm_list(struct smv_dm_list *list);
 void smv_dm_list_free(struct smv_dm_list *list);
-const struct smv_dm_device *smv_dm_find(const struct smv_dm_list *list, const u8 *uuid,
-					u64 number);
+const struct smv_dm_device *smv_dm_find(const struct smv_dm_list *list, const u8 *uuid, u64 number);
 
 /* The device's state now. -ENOENT: no such device. */
 int smv_dm_info(const char *name, struct smv_dm_device *device);

@@ -74,8 +74,8 @@ static int add_xfs_journal(struct smv_device *device, u64 size, u32 *crc)
 	agblklog = sb[124];
 	if (!start || agblklog > 63 || block < 512 || block > 65536 || block & (block - 1))
 		goto out;
-	offset = ((start >> agblklog) * be(sb + 84, 4) + (start & ((1ULL << agblklog) - 1))) *
-		 block;
+	offset =
+		((start >> agblklog) * be(sb + 84, 4) + (start & ((1ULL << agblklog) - 1))) * block;
 	if (length > LOG_BYTES_MAX)
 		length = LOG_BYTES_MAX;
 	if (offset < size && length <= size - offset)

@@ -138,15 +138,13 @@ int smv_host_checkpoint(struct smv_host_store *host, bool clean)
 	for (;;) {
 		int rc = smv_checkpoint_step(host->store, clean, error, &io, &miss);
 
-		error = 0;
+		error = rc == 1 ? smv_device_io(host->device, &io) : 0;
 		if (rc == -EAGAIN)
 			rc = fetch(host, miss);
 		else if (rc == -EBUSY)
 			rc = smv_host_commit(host);
 		else if (rc != 1)
 			return rc;
-		else
-			error = smv_device_io(host->device, &io);
 		if (rc < 0)
 			return rc;
 		if (error && ++failures > SUPER_TRIES)

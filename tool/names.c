@@ -51,8 +51,7 @@ int smv_renames_plan(struct smv_renames *r, struct smv_backend *backend, const s
 	for (u32 i = 0; i < backend->vols && !rc; i++) {
 		const struct smv_vol *v = &backend->vol[i];
 		bool concerned = !vol || v == vol ||
-				 (smv_vol_is_origin(vol) &&
-				  v->info.origin == vol->info.number);
+				 (smv_vol_is_origin(vol) && v->info.origin == vol->info.number);
 
 		if (!v->device || !concerned)
 			continue;

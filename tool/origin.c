@@ -61,8 +61,7 @@ int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
 	rc = smv_device_open(device, path, SMV_DEVICE_CLAIM);
 	if (rc == -EBUSY)
 		rc = smv_fail(origin->name,
-			      "its device %s is in use without the module: unmount it first",
-			      path);
+			      "its device %s is in use without the module: unmount it first", path);
 	else if (rc)
 		rc = smv_fail(origin->name, "its device %s cannot be opened (%s): check it", path,
 			      strerror(-rc));

@@ -117,12 +117,10 @@ static bool parent_of(dev_t dev, dev_t *parent)
 
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
 	if (!access(path, F_OK)) {
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev),
-			 minor(dev));
+		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
 		return read_dev(path, parent);
 	}
-	if (!smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) ||
-	    stat(text, &st))
+	if (!smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) || stat(text, &st))
 		return false;
 	*parent = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
 	return true;

@@ -30,7 +30,8 @@ static int check_volume(const char *arg, const char *name)
 	if (!smv_name_is_origin(origin))
 		return smv_fail(arg, "%s is no legal origin's name: see snapmv(8), NAMES", origin);
 	if (at && !smv_name_is_snapshot(at + 1))
-		return smv_fail(arg, "%s is no legal snapshot's name: see snapmv(8), NAMES", at + 1);
+		return smv_fail(arg, "%s is no legal snapshot's name: see snapmv(8), NAMES",
+				at + 1);
 	return 0;
 }
 
@@ -47,7 +48,8 @@ int smv_target_parse(const char *arg, struct smv_target *target)
 	if (slash) {
 		target->store = smv_text_printf("%.*s", (int)(slash - arg), arg);
 		if (!smv_name_is_label(target->store))
-			return smv_fail(arg, "%s is no legal label of a store: see snapmv(8), NAMES",
+			return smv_fail(arg,
+					"%s is no legal label of a store: see snapmv(8), NAMES",
 					target->store);
 		target->is_store = !slash[1];
 	}
@@ -168,14 +170,17 @@ static int open_label(const char *arg, const char *label, bool write, struct smv
 		if (strcmp(refs[i].label, label))
 			continue;
 		if (found)
-			rc = smv_fail(arg, "two stores are labelled %s (%s and %s): name one by "
-					   "its device, or with -S",
+			rc = smv_fail(arg,
+				      "two stores are labelled %s (%s and %s): name one by "
+				      "its device, or with -S",
 				      label, found->path ? found->path : "?", refs[i].path);
 		found = &refs[i];
 	}
 	if (!rc && !found)
-		rc = smv_fail(arg, "there is no store labelled %s: see snapmv list, or name its "
-				   "device with -S", label);
+		rc = smv_fail(arg,
+			      "there is no store labelled %s: see snapmv list, or name its "
+			      "device with -S",
+			      label);
 	if (!rc)
 		rc = smv_stores_open(found, write, backend);
 	smv_stores_free(refs, count);

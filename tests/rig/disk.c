@@ -394,6 +394,11 @@ static u32 unflushed(const struct disk *disk, u64 **ids)
 	return distinct;
 }
 
+u64 disk_events(const struct disk *disk)
+{
+	return disk->stamp;
+}
+
 u32 disk_unflushed(const struct disk *disk)
 {
 	u64 *ids;

@@ -64,6 +64,9 @@ int disk_write_end(struct disk *disk, const struct disk_request *request, bool f
 struct disk_request disk_flush_begin(struct disk *disk);
 int disk_flush_end(struct disk *disk, const struct disk_request *request);
 
+/* Changes whenever a request is issued or completes. */
+u64 disk_events(const struct disk *disk);
+
 /* Requests that a power cut now could keep or lose. */
 u32 disk_unflushed(const struct disk *disk);
 void disk_cut(struct disk *disk, enum disk_cut how, u32 pick);

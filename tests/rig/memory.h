@@ -48,6 +48,7 @@ struct memory_history {
 	u32 snapshots; /* about as many at once */
 	u32 name; /* of the next volume */
 	bool rollbacks;
+	bool forgive; /* the store is damaged: any error will do */
 };
 
 void memory_history_begin(struct memory_history *history, struct memory *memory, u64 seed);

@@ -188,8 +188,8 @@ static void run(struct world *w)
 		} else {
 			u32 steps = bursts[random_below(&w->random, 5)];
 
-			while (steps-- && world_step(w))
-				;
+			while (steps--)
+				world_step(w);
 		}
 		if (random_chance(&w->random, 20))
 			history_rest(w, "quiet");

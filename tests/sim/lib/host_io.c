@@ -241,6 +241,9 @@ static bool checkpoint_io(struct world *w, struct smv_io *io, int *error, u32 *f
 			return true;
 		}
 	}
+	if (w->checkpoint_delay)
+		WAIT(w, .kind = WAIT_CLOCK,
+		     .a = w->clock + random_below(&w->random, w->checkpoint_delay));
 	if (super_fails(w, io, *failures))
 		*error = -EIO;
 	else

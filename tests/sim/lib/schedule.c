@@ -244,6 +244,8 @@ bool world_step(struct world *w)
 			longjmp(w->out, 1);
 		if (fiber_is_done(task->fiber))
 			task_end(w, task);
+		if (w->stepped)
+			w->stepped(w);
 		return true;
 	}
 	return false;
@@ -282,9 +284,9 @@ bool world_settle(struct world *w, const char *what)
 	for (u32 n = 0; n < 60000 && !came; n++) {
 		idle = world_step(w) ? 0 : idle + 1;
 		came = at_rest(w);
-		if (came || (idle < 100 && (n < 3000 || !full(w))))
+		if (came || (idle < 700 && (n < 3000 || !full(w))))
 			continue;
-		if (h->hold_expired && (idle >= 200 || n > 6000))
+		if (h->hold_expired && (idle >= 1400 || n > 6000))
 			break;
 		h->hold_expired = true; /* those who hold give up */
 	}

@@ -21,59 +21,65 @@
 #include <stdlib.h>
 #include "world.h"
 
-#define NAMES 16u
+#define NAMES SCRIPT_NAMES
 
 /* Sixteen commits. */
 #define LAP                                                                               \
 	"w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"                      \
 	"x 2 0|F 2|x 2 1|F 2|w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"
 
+#define SCRIPT(says, items, left) { .name = says, .text = items, .free_chunks = left }
+/* Commits follow each other while a checkpoint takes its time. */
+#define SLOW(says, items, left)                                                           \
+	{ .name = says, .text = items, .free_chunks = left, .pause = 14, .delay = 900 }
+
 static const struct sim_script scripts[] = {
-	{ "copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
-	{ "commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE },
-	{ "free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1 },
-	{ "free_read", "S 0 2|w 2 0 a|w 2 1 a|.|r 2 0|x 2 0|x 2 1|w 2 1 a|w 2 2 a", 2 },
-	{ "free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1 },
-	{ "inplace_wait", "S 0 2|.|r 2 0|W 0 0 a", SIM_ALL_FREE },
-	{ "snap_flush", "W 0 0 a|S 0 2|CUT", SIM_ALL_FREE },
-	{ "snap_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|S 0 3|CUT", SIM_ALL_FREE },
-	{ "snap_drain", "S 0 2|W 0 0 a|S 0 3|.", SIM_ALL_FREE },
-	{ "dead_durable", "S 0 2|.|D 2|W 0 0 a|CUT", SIM_ALL_FREE },
-	{ "preserve_T", "S 0 2|W 0 0 a|R 0 2 -|S 0 3|W 0 0 0|.", SIM_ALL_FREE },
-	{ "mark_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE },
-	{ "flush_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
-	{ "fua_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 0|W 0 0 0 F|CUT", SIM_ALL_FREE },
-	{ "flush_fin", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
-	{ "fin_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE },
-	{ "fin_first", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE },
-	{ "roll_wait", "S 0 2|W 0 0 a|F 0|R 0 2 -|CUT", SIM_ALL_FREE },
-	{ "pin_logged", "S 0 2|w 2 0 a|R 0 2 -|D 2|S 1 3|S 1 4|CUT", SIM_ALL_FREE },
-	{ "one_log", "S 0 2|w 2 0 a|S 2 3|.", SIM_ALL_FREE },
-	{ "zero_entry", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|D 2|.|x 3 0|r 3 0", SIM_ALL_FREE },
-	{ "interval", "S 0 2|w 2 0 a|W 0 0 a|.|x 2 0|r 2 0", SIM_ALL_FREE },
-	{ "parent_pass", "S 0 2|w 2 0 a|S 2 3|w 2 0 a|D 3|.", SIM_ALL_FREE },
-	{ "rekey_atomic", "S 0 2|w 2 0 a|S 2 3|D 2|CUT", SIM_ALL_FREE },
-	{ "merge_check", "S 0 2|w 2 0 a|S 2 3|D 2|S 3 4|.", SIM_ALL_FREE },
-	{ "merge_zero", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|S 3 4|D 3|.|D 2|.", SIM_ALL_FREE },
-	{ "restart", "S 0 2|w 2 0 a|S 2 3|.|r 3 0|D 2|.", 1 },
-	{ "group_record", "S 0,1 2,3|CUT", SIM_ALL_FREE },
-	{ "inval_seen", "S 0 2|.|full|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE },
-	{ "sb_unknown", "S 0 2|W 0 0 a|C|W 0 1 a|C|w 2 0 a|C|w 2 1 a|C|CUT", 4 },
-	{ "jr_hold", "S 0 2|W 0 0 a|F 0|W 0 1 a|C|" LAP LAP LAP LAP "CUT", SIM_ALL_FREE },
-	{ "seq", "S 0 2|.|" LAP LAP LAP LAP LAP "C|" LAP LAP LAP LAP LAP "CUT", SIM_ALL_FREE },
-	{ "whole", "S 0,1 2,3|S 0,1 4,5|S 0,1 6,7|S 0 8|CUT", SIM_ALL_FREE },
-	{ "checkpoint", "S 0 2|W 0 0 a|C|w 2 0 a|w 2 1 a|W 0 1 a|C|x 2 0|W 0 2 a|C|CUT", 8 },
-	{ "merge", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|w 3 1 a|S 3 4|D 2|D 3|F 4|CUT", SIM_ALL_FREE },
-	{ "history", NULL, 0 }, /* a random one */
-	{ "inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE },
-	{ "mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE },
-	{ "recover_flush", "S 0 2|BOOTCUT|CUT", SIM_ALL_FREE },
-	{ "mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE },
-	{ "pass_race", "S 0 2|W 0 0 a|S 2 3|D 3|S 2 4|w 2 0 a|w 2 1 a|.", SIM_ALL_FREE },
-	{ "drop_entry", "S 0 2|.|w 2 0 0|full|W 0 0 a|CUT", SIM_ALL_FREE },
-	{ "supersede", "S 0 2|w 2 0 a|S 2 3|D 3|.|w 2 0 a|CUT|.", SIM_ALL_FREE },
-	{ "two_lives", "S 0 2|W 0 0 a|C|S 0 3|W 0 0 a|C|D 2|C|BOOTCUT|W 0 1 a|C|CUTCUT", 4 },
-	{ "stale_tail", "S 0 2|w 2 0 a|w 2 1 a|CUT|w 2 0 a|CUTCUT|w 2 1 a|BOOTCUT|w 2 0 a|CUT", 4 },
+	SCRIPT("copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1),
+	SCRIPT("free_read", "S 0 2|w 2 0 a|w 2 1 a|.|r 2 0|x 2 0|x 2 1|w 2 1 a|w 2 2 a", 2),
+	SCRIPT("free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1),
+	SCRIPT("inplace_wait", "S 0 2|.|r 2 0|W 0 0 a", SIM_ALL_FREE),
+	SCRIPT("snap_flush", "W 0 0 a|S 0 2|CUT", SIM_ALL_FREE),
+	SCRIPT("snap_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|S 0 3|CUT", SIM_ALL_FREE),
+	SCRIPT("snap_drain", "S 0 2|W 0 0 a|S 0 3|.", SIM_ALL_FREE),
+	SCRIPT("dead_durable", "S 0 2|.|D 2|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("preserve_T", "S 0 2|W 0 0 a|R 0 2 -|S 0 3|W 0 0 0|.", SIM_ALL_FREE),
+	SCRIPT("mark_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE),
+	SCRIPT("flush_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE),
+	SCRIPT("fua_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 0|W 0 0 0 F|CUT", SIM_ALL_FREE),
+	SCRIPT("flush_fin", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE),
+	SCRIPT("fin_flush", "S 0 2|W 0 0 a|R 0 2 -|CUT", SIM_ALL_FREE),
+	SCRIPT("fin_first", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|F 0|CUT", SIM_ALL_FREE),
+	SCRIPT("roll_wait", "S 0 2|W 0 0 a|F 0|R 0 2 -|CUT", SIM_ALL_FREE),
+	SCRIPT("pin_logged", "S 0 2|w 2 0 a|R 0 2 -|D 2|S 1 3|S 1 4|CUT", SIM_ALL_FREE),
+	SCRIPT("one_log", "S 0 2|w 2 0 a|S 2 3|.", SIM_ALL_FREE),
+	SCRIPT("zero_entry", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|D 2|.|x 3 0|r 3 0", SIM_ALL_FREE),
+	SCRIPT("interval", "S 0 2|w 2 0 a|W 0 0 a|.|x 2 0|r 2 0", SIM_ALL_FREE),
+	SCRIPT("parent_pass", "S 0 2|w 2 0 a|S 2 3|w 2 0 a|D 3|.", SIM_ALL_FREE),
+	SCRIPT("rekey_atomic", "S 0 2|w 2 0 a|S 2 3|D 2|CUT", SIM_ALL_FREE),
+	SCRIPT("merge_check", "S 0 2|w 2 0 a|S 2 3|D 2|S 3 4|.", SIM_ALL_FREE),
+	SCRIPT("merge_zero", "S 0 2|w 2 0 a|S 2 3|w 3 0 a|S 3 4|D 3|.|D 2|.", SIM_ALL_FREE),
+	SCRIPT("restart", "S 0 2|w 2 0 a|S 2 3|.|r 3 0|D 2|.", 1),
+	SCRIPT("group_record", "S 0,1 2,3|CUT", SIM_ALL_FREE),
+	SCRIPT("inval_seen", "S 0 2|.|full|W 0 0 a|X 0 1|CUT", SIM_ALL_FREE),
+	SCRIPT("sb_unknown", "S 0 2|W 0 0 a|C|W 0 1 a|C|w 2 0 a|C|w 2 1 a|C|CUT", 4),
+	SLOW("jr_hold", "S 0 2|.|" LAP LAP "C|" LAP LAP LAP LAP "CUT", SIM_ALL_FREE),
+	SCRIPT("seq", "S 0 2|.|" LAP LAP LAP LAP LAP "C|" LAP LAP LAP LAP LAP "CUT", SIM_ALL_FREE),
+	SCRIPT("whole", "S 0 2|w 2 0 a F|S 0,1 3,4|S 0,1 5,6|S 0,1 7,8|CUT", SIM_ALL_FREE),
+	SCRIPT("checkpoint", "S 0 2|W 0 0 a|C|w 2 0 a|w 2 1 a|W 0 1 a|C|x 2 0|W 0 2 a|C|CUT", 8),
+	SCRIPT("merge", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|w 3 1 a|S 3 4|D 2|D 3|F 4|CUT", SIM_ALL_FREE),
+	SCRIPT("inc", "S 0 2|w 2 0 a F|S 0,1 3,4|S 0,1 5,6|CUT|w 2 0 a F|S 0,1 7,8|S 0,1 9,10|CUT", SIM_ALL_FREE),
+	SCRIPT("history", NULL, 0), /* a random one */
+	SCRIPT("inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE),
+	SCRIPT("recover_flush", "S 0 2|w 2 0 a|C|w 2 1 a F|C|w 2 2 a F|BOOTCUT|CUT", SIM_ALL_FREE),
+	SCRIPT("mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE),
+	SCRIPT("pass_race", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|D 3|S 2 4|w 2 2 a|w 2 1 a|.", SIM_ALL_FREE),
+	SCRIPT("drop_entry", "S 0 2|.|w 2 0 0|full|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("supersede", "S 0 2|w 2 0 a|S 2 3|D 3|.|w 2 0 a|CUT|.", SIM_ALL_FREE),
+	SCRIPT("two_lives", "S 0 2|W 0 0 a|C|S 0 3|W 0 0 a|C|D 2|C|BOOTCUT|W 0 1 a|C|CUTCUT", 4),
+	SCRIPT("stale_tail", "S 0 2|w 2 0 a|w 2 1 a|CUT|w 2 0 a|CUTCUT|w 2 1 a|BOOTCUT|w 2 0 a|CUT", 4),
 };
 
 const struct sim_script *script_number(u32 n)
@@ -91,14 +97,8 @@ const struct sim_script *script_find(const char *name)
 	return NULL;
 }
 
-struct state {
-	struct world *w;
-	u32 slot[NAMES]; /* of a script's volume; ~0: none */
-	bool full;
-};
-
 /* A volume's number in the script. */
-static u32 slot_of(struct state *s, const char *word)
+static u32 slot_of(struct script_player *s, const char *word)
 {
 	u32 n = (u32)strtoul(word, NULL, 10);
 
@@ -106,7 +106,7 @@ static u32 slot_of(struct state *s, const char *word)
 	return n < SIM_ORIGINS ? n : s->slot[n];
 }
 
-static void name_slot(struct state *s, const char *word, u32 slot)
+static void name_slot(struct script_player *s, const char *word, u32 slot)
 {
 	u32 n = (u32)strtoul(word, NULL, 10);
 
@@ -127,7 +127,7 @@ static void set_range(struct world *w, struct op *op, const char *chunk, const c
 	}
 }
 
-static void start_snapshot(struct state *s, char **word)
+static void start_snapshot(struct script_player *s, char **word)
 {
 	struct op op = { .kind = OP_SNAPSHOT };
 	const char *of = word[1], *as = word[2];
@@ -147,7 +147,7 @@ static void start_snapshot(struct state *s, char **word)
 	op_start(s->w, &op);
 }
 
-static void start_rollback(struct state *s, char **word)
+static void start_rollback(struct script_player *s, char **word)
 {
 	struct op op = { .kind = OP_ROLLBACK, .origin = slot_of(s, word[1]),
 			 .slot = slot_of(s, word[2]), .undo = word[3][0] != '-' };
@@ -159,7 +159,7 @@ static void start_rollback(struct state *s, char **word)
 	op_start(s->w, &op);
 }
 
-static void start_data(struct state *s, char **word, u32 words)
+static void start_data(struct script_player *s, char **word, u32 words)
 {
 	struct op op = { .slot = slot_of(s, word[1]) };
 
@@ -191,7 +191,7 @@ static void start_data(struct state *s, char **word, u32 words)
 	op_start(s->w, &op);
 }
 
-static void cut(struct state *s, const char *word)
+static void cut(struct script_player *s, const char *word)
 {
 	bool boot = !strncmp(word, "BOOT", 4) || !strncmp(word, "REBOOT", 6);
 
@@ -203,7 +203,7 @@ static void cut(struct state *s, const char *word)
 		world_ballast(s->w, 0);
 }
 
-static void rest(struct state *s, const char *what)
+static void rest(struct script_player *s, const char *what)
 {
 	if (!s->full)
 		history_rest(s->w, what);
@@ -211,7 +211,7 @@ static void rest(struct state *s, const char *what)
 		check_volumes(s->w, false);
 }
 
-static void item(struct state *s, char *text)
+static void item(struct script_player *s, char *text)
 {
 	char *word[6] = { NULL };
 	u32 words = 0;
@@ -236,21 +236,60 @@ static void item(struct state *s, char *text)
 	}
 }
 
-static void play(struct world *w, const char *text)
+void script_begin(struct script_player *s, struct world *w)
+{
+	s->w = w;
+	s->full = false;
+	memset(s->slot, 0xff, sizeof(s->slot));
+}
+
+void script_item(struct script_player *s, const char *text)
+{
+	char copy[40];
+
+	snprintf(copy, sizeof(copy), "%s", text);
+	item(s, copy);
+}
+
+static bool usable(struct script_player *s, const char *word)
+{
+	u32 slot = slot_of(s, word);
+
+	return slot != ~0u && host_usable(s->w, slot);
+}
+
+bool script_can(struct script_player *s, const char *text)
+{
+	char of[8] = "", as[8] = "";
+
+	if (strchr(".C", text[0]) || strstr(text, "BOOT") || !strcmp(text, "full"))
+		return true;
+	sscanf(text + 1, "%7s %7s", of, as);
+	if (text[0] == 'S')
+		return usable(s, of) && !usable(s, as);
+	if (text[0] == 'R')
+		return usable(s, as) && !smv_origin_is_rolling(host_volume(s->w, slot_of(s, of)));
+	return usable(s, of);
+}
+
+static void play(struct world *w, const struct sim_script *script)
 {
 	static const u32 pauses[] = { 0, 0, 1, 2, 4, 8, 16, 32, 60, 120, 250 };
-	struct state s = { .w = w };
+	u32 pace = random_below(&w->random, 33); /* from 11 on: no even one */
+	const char *text = script->text;
+	struct script_player s;
 
-	memset(s.slot, 0xff, sizeof(s.slot));
+	script_begin(&s, w);
 	while (text) {
 		const char *end = strchr(text, '|');
-		u32 steps = pauses[random_below(&w->random, 11)];
+		u32 steps = script->pause ? random_below(&w->random, 2 * script->pause) :
+				pauses[pace < 11 ? pace : random_below(&w->random, 11)];
 		char copy[40];
 
 		snprintf(copy, sizeof(copy), "%.*s", end ? (int)(end - text) : 39, text);
 		item(&s, copy);
-		while (steps-- && world_step(w))
-			;
+		while (steps--)
+			world_step(w);
 		text = end ? end + 1 : NULL;
 	}
 	rest(&s, "end");
@@ -270,7 +309,8 @@ bool script_run(struct world *w, const struct sim_config *config, const struct s
 	w->stats.histories++;
 	if (!setjmp(w->out)) {
 		world_begin(w, &mine);
-		play(w, script->text);
+		w->checkpoint_delay = script->delay ? script->delay : w->checkpoint_delay;
+		play(w, script);
 	}
 	world_end(w);
 	return !w->lost[0];

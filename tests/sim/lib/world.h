@@ -132,6 +132,7 @@ struct world {
 	u32 policy;
 	u32 mover_permille;
 	u32 overlay_entries;
+	u32 checkpoint_delay; /* steps that each of its I/Os may take, at most */
 	struct disk *origin[SIM_ORIGINS];
 	struct disk *store;
 	struct oracle oracle;
@@ -147,6 +148,7 @@ struct world {
 	char lost[400];
 	jmp_buf out;
 	struct sim_stats stats;
+	void (*stepped)(struct world *w); /* called after each step, if set */
 };
 
 /* ---- world.c ------------------------------------------------------------ */
@@ -271,11 +273,28 @@ struct sim_script {
 	const char *name;
 	const char *text; /* see script.c */
 	u32 free_chunks; /* SIM_ALL_FREE, or as many as the ballast leaves */
+	u32 pause; /* steps after each item, about; 0: by the seed */
+	u32 delay; /* steps that a checkpoint's I/O takes at most; 0: by the seed */
 };
 
 /* NULL: none of that name. */
 const struct sim_script *script_find(const char *name);
 const struct sim_script *script_number(u32 n);
 bool script_run(struct world *w, const struct sim_config *config, const struct sim_script *script);
+
+/* The same, item by item. */
+#define SCRIPT_NAMES 16u
+
+struct script_player {
+	struct world *w;
+	u32 slot[SCRIPT_NAMES]; /* of a script's volume; ~0: none */
+	bool full;
+};
+
+void script_begin(struct script_player *player, struct world *w);
+/* Would it do anything now? */
+bool script_can(struct script_player *player, const char *item);
+/* Starts it; what comes to rest (.) is at rest when it returns. */
+void script_item(struct script_player *player, const char *item);
 
 #endif

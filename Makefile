@@ -30,7 +30,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module format unit sim tests engine-objects demo check check-long packages clean FORCE
+.PHONY: all helpers powercut module format unit sim fuzz tests engine-objects demo check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -134,6 +134,34 @@ $(BUILD)/san/snapmv: $(tool:%.c=$(BUILD)/san/%.o) $(BUILD)/san/libsmv.a
 $(BUILD)/san/storeio: $(BUILD)/san/tests/tool/storeio.o $(BUILD)/san/libsmv.a
 	$(call link,$(SAN),$(LIBS))
 
+# Hostile images: kept inputs are replayed by `make check' (tests/tool/corpus.sh), and
+# `make fuzz' looks for new ones with clang's libFuzzer. FUZZ_TIME: seconds.
+
+fuzz_sources := tests/fuzz/store.c tests/fuzz/mutate.c
+fuzz_library := $(engine) $(inspect) tests/rig/memory.c tests/rig/memory_history.c \
+	tests/rig/rig_host.c
+FUZZ_TIME ?= 60
+FUZZ := -O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+
+$(BUILD)/san/fuzz-store: $(fuzz_sources:%.c=$(BUILD)/san/%.o) $(BUILD)/san/tests/fuzz/replay.o \
+		$(BUILD)/san/libsmv.a
+	$(call link,$(SAN),$(LIBS))
+
+$(BUILD)/fuzz/%.o: CC := clang
+$(BUILD)/fuzz/%.o: %.c Makefile
+	$(call compile,$(FUZZ) -fsanitize=fuzzer-no-link $(INC) -Itests/rig)
+
+$(BUILD)/fuzz/store: CC := clang
+$(BUILD)/fuzz/store: $(patsubst %.c,$(BUILD)/fuzz/%.o,$(fuzz_sources) $(fuzz_library))
+	$(call link,$(FUZZ) -fsanitize=fuzzer)
+
+fuzz: $(BUILD)/fuzz/store
+	@mkdir -p $(BUILD)/fuzz/corpus
+	$(Q)ASAN_OPTIONS=quarantine_size_mb=2:malloc_context_size=8 \
+		$(BUILD)/fuzz/store -max_total_time=$(FUZZ_TIME) -max_len=265 -len_control=0 -timeout=20 \
+		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
+		$(BUILD)/fuzz/corpus tests/fuzz/corpus
+
 # Small static programs for the virtual machine; one file each.
 
 $(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
@@ -163,6 +191,7 @@ module:
 # Tests.
 
 tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv $(BUILD)/san/storeio) \
+	$(BUILD)/san/fuzz-store \
 	$(BUILD)/powercut.so
 
 unit: $(unit_programs)

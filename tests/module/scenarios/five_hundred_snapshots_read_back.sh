@@ -3,13 +3,13 @@
 # timeout: 120
 
 mkdisk origin 768K
-mkdisk store 64M
+mkdisk store 96M
 stamp write "$origin" --tag 1
 smv format -c 8K -l s0 "$store"
 smv add "$store" "$origin" data
 smv activate "$store"
 n=$(scaled 500)
-must many take state --count "$n" --writes 12 s0 data
+must many take state --count "$n" --writes 6 s0 data
 must many verify state --order random --count 100 s0 data
 eq "$(field s0 snapshots)" "$n" snapshots
 smv deactivate s0/

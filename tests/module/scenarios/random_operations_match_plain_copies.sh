@@ -12,4 +12,4 @@ smv format -c 8K -l s0 "$store"
 smv add "$store" "$a" a
 smv add "$store" "$b" b
 smv activate "$store"
-must differ --seed "$SMV_SEED" --count "$(scaled 8000)" s0 a b
+must differ --seed "$SMV_SEED" --count "$(scaled 3000 300)" s0 a b

@@ -226,12 +226,13 @@ static void *worker(void *arg)
 	uint64_t id = (uint64_t)(uintptr_t)arg;
 	struct target *target = &targets[id % ntargets];
 	struct rng rng = { mix(o.seed) ^ mix(id + 1) };
-	/* Buffers begin at any sector of a page. */
+	/* Buffers begin at any logical block of a page. */
 	uint64_t *memory = buffer_new((o.max + o.align + 16) * SECTOR);
 	uint64_t *floors = buffer_new((o.max + o.align) * 8);
 
 	for (uint64_t n = 0; !o.count || n < o.count; n++) {
-		uint64_t *buffer = memory + rng_below(&rng, 8) * WORDS;
+		uint64_t skip = rng_below(&rng, 8);
+		uint64_t *buffer = memory + (skip - skip % target->dev.unit) * WORDS;
 		uint64_t from;
 		uint64_t count;
 

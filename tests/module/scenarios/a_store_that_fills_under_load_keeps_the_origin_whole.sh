@@ -1,5 +1,5 @@
-# The store fills while the origin is written and read by many threads and
-# snapshots come: no read is wrong and no write fails; deletes bring space and
+# The store fills while the origin is written and read by many threads and has
+# snapshots: no read is wrong and no write fails; deletes bring space and
 # service back, and then snapshots are whole again.
 # timeout: 90
 
@@ -10,11 +10,11 @@ smv add "$store" "$origin" data
 smv activate "$store"
 dev=/dev/mapper/s0-data
 smv snapshot data a0
+smv snapshot data a1
 nice -n 15 overlap --time 600 --threads 4 $dev >overlap.out 2>&1 & load=$!
+smv snapshot data a2
+smv snapshot data@a1 a3
 wait_for 60 is s0 full 1
-for i in 1 2 3; do
-	smv snapshot data a$i
-done
 invalid()
 {
 	[ "$(snapmv list | grep -c invalid)" -ge "$1" ]

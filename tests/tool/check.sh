@@ -2,6 +2,7 @@
 # check finds what is wrong: each kind of damage planted, with checksums that fit
 # where the damage is meant to be one of meaning.
 
+TMP_BASE=/dev/shm
 . "$(dirname "$0")/lib"
 
 # A store with something of everything: entries 0 and 1 of the origin, then
@@ -227,6 +228,8 @@ t_leaked_and_stray_metadata_blocks_are_found()
 	found node-place "block $exceptions"
 	plant super ex_block $(($(number_of 0) * 16))
 	found node-place
+	plant bit $((exceptions / 16)) 0
+	found group-meta
 	plant super ex_block 99999999
 	refused 1 'damaged' smv check ./store
 }

@@ -256,7 +256,11 @@ void world_cut(struct world *w, enum sim_cut how)
 	else
 		reboot_disks(w);
 	w->cut_recovery |= random_chance(&w->random, 150);
+	if (random_chance(&w->random, 250))
+		check_image(w, "after the cut");
 	world_boot(w);
+	if (random_chance(&w->random, 100))
+		check_image(w, "after the recovery");
 	recovered(w);
 	observe(w, hard);
 	world_ballast(w, w->config.free_chunks);
@@ -279,6 +283,7 @@ static void replica_make(struct world *w)
 	replica.oracle = w->oracle;
 	replica.replica = true;
 	replica.lost[0] = 0;
+	memset(&replica.stats, 0, sizeof(replica.stats));
 	for (u32 o = 0; o < SIM_ORIGINS; o++)
 		replica.origin[o] = disk_clone(w->origin[o]);
 	replica.store = disk_clone(w->store);
@@ -296,6 +301,8 @@ static void replica_recover(void)
 {
 	if (setjmp(replica.out))
 		return;
+	if (random_chance(&replica.random, 60))
+		check_image(&replica, "after the cut");
 	world_boot(&replica);
 	recovered(&replica);
 }
@@ -322,6 +329,7 @@ static void probe_one(struct world *w, enum disk_cut how, u32 pick)
 	replica_recover();
 	replica_drop();
 	w->stats.checks += replica.stats.checks;
+	w->stats.images += replica.stats.images;
 	if (replica.lost[0])
 		sim_lost(w, "cut %s %u: %s",
 			 how == DISK_CUT_NONE ? "keeping none of" :

@@ -120,7 +120,7 @@ struct host {
 struct sim_stats {
 	u64 histories, ops, cuts, probes, reboots, nested, steps;
 	u64 drops, holds, stale, busy, misses, moves, copies, commits, checkpoints;
-	u64 checks, sectors, failures;
+	u64 checks, sectors, failures, images;
 };
 
 struct world {
@@ -252,6 +252,8 @@ void sector_fill(void *sector, u32 value);
 int peek_data(struct world *w, u32 slot, u32 chunk, void *data);
 int peek_where(struct world *w, u32 slot, u32 chunk, struct smv_where *where);
 void check_volumes(struct world *w, bool after_cut);
+/* image.c: what the tool's check says of the store's disk. */
+void check_image(struct world *w, const char *when);
 void check_ownership(struct world *w);
 /* At rest: nothing kept that nobody reads, nothing held. */
 void check_rest(struct world *w);

@@ -216,7 +216,7 @@ void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t fr
 		      sector_t to)
 {
 	struct bio *bio = smv_bio_of(io);
-	struct bio *child = bio_alloc_clone(bdev, bio, GFP_NOIO, &io->vol->dev->bios);
+	struct bio *child = bio_alloc_clone(bdev, bio, GFP_NOIO, &io->vol->dev->child_bios);
 
 	bio_trim(child, from, sectors);
 	child->bi_iter.bi_sector = to;

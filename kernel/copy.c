@@ -145,7 +145,7 @@ void smv_unit_put(struct smv_unit *unit)
 void smv_unit_queue(struct smv_unit *unit, work_func_t work)
 {
 	unit->wait.work.func = work;
-	queue_work(unit->dev->gate, &unit->wait.work);
+	queue_work(unit->dev->copy, &unit->wait.work);
 }
 
 /* Where the job reads and writes. Under dev->lock, with the job just given. */
@@ -274,7 +274,7 @@ void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit))
 	unit->done = done;
 	copy_get_pages(unit);
 	pages = unit->block ? 1 : DIV_ROUND_UP(unit_bytes(unit), PAGE_SIZE);
-	unit->bio = bio_alloc_bioset(unit->from, pages, REQ_OP_READ, GFP_NOIO, &dev->bios);
+	unit->bio = bio_alloc_bioset(unit->from, pages, REQ_OP_READ, GFP_NOIO, &dev->copy_bios);
 	if (unit->zero) {
 		copy_zero_pages(unit);
 		copy_write(&unit->wait.work);

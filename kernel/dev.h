@@ -103,12 +103,15 @@ struct smv_dev {
 	struct list_head vols; /* under the list's mutex */
 
 	/* host_kernel.c */
-	struct bio_set bios;
+	struct bio_set meta_bios;
+	struct bio_set copy_bios;
+	struct bio_set child_bios; /* parts of bios; put when they end, whoever waits */
 	mempool_t blocks;
 
 	/* worker.c */
 	struct workqueue_struct *meta; /* commit, checkpoint, reap */
-	struct workqueue_struct *gate; /* bios and units */
+	struct workqueue_struct *gate; /* bios: may wait for pages, that is for copies */
+	struct workqueue_struct *copy; /* units: copies go on */
 	struct workqueue_struct *back; /* cleaner, movers, flushes while rolling */
 	struct work_struct commit_work;
 	struct work_struct checkpoint_work;

@@ -8,7 +8,8 @@
  * smv_host_fetch(), which gives the block to the engine.
  *
  * Rules: no allocation waits for write-out (NOIO; bios and fetch buffers come
- * from pools), since commits are what write-out waits for.
+ * from pools), since commits are what write-out waits for. Metadata, copies and
+ * parts of bios have a pool each: the one waits for none of the others to end.
  *
  * The weak side: two workers that miss the same block both read it; the engine
  * keeps one.
@@ -42,19 +43,24 @@ int smv_host_init(struct smv_dev *dev)
 	dev->host.alloc = host_alloc;
 	dev->host.free = host_free;
 	dev->host.context = dev;
-	r = bioset_init(&dev->bios, 64, 0, BIOSET_NEED_BVECS);
+	r = bioset_init(&dev->meta_bios, 64, 0, BIOSET_NEED_BVECS);
+	if (!r)
+		r = bioset_init(&dev->copy_bios, 64, 0, BIOSET_NEED_BVECS);
+	if (!r)
+		r = bioset_init(&dev->child_bios, 64, 0, 0);
+	if (!r)
+		r = mempool_init_kmalloc_pool(&dev->blocks, 8, SMV_BLOCK_BYTES);
 	if (r)
-		return r;
-	r = mempool_init_kmalloc_pool(&dev->blocks, 8, SMV_BLOCK_BYTES);
-	if (r)
-		bioset_exit(&dev->bios);
+		smv_host_exit(dev);
 	return r;
 }
 
 void smv_host_exit(struct smv_dev *dev)
 {
 	mempool_exit(&dev->blocks);
-	bioset_exit(&dev->bios);
+	bioset_exit(&dev->child_bios);
+	bioset_exit(&dev->copy_bios);
+	bioset_exit(&dev->meta_bios);
 }
 
 struct host_wait {
@@ -122,7 +128,7 @@ static void host_submit_run(struct smv_dev *dev, const struct smv_io *io, u32 fi
 	if (io->preflush && io->count == count)
 		opf |= REQ_PREFLUSH;
 	bio = bio_alloc_bioset(dev->bdev, min_t(u32, 2 * count, BIO_MAX_VECS), opf, GFP_NOIO,
-			       &dev->bios);
+			       &dev->meta_bios);
 	bio->bi_iter.bi_sector = io->block[first] * SMV_BLOCK_SECTORS;
 	bio->bi_private = wait;
 	bio->bi_end_io = host_end_io;
@@ -188,7 +194,7 @@ static int fetch_read(struct smv_dev *dev, u64 block, void *buffer)
 
 	init_completion(&wait.done);
 	bio = bio_alloc_bioset(dev->bdev, 2, REQ_OP_READ | REQ_META | REQ_PRIO, GFP_NOIO,
-			       &dev->bios);
+			       &dev->meta_bios);
 	bio->bi_iter.bi_sector = block * SMV_BLOCK_SECTORS;
 	bio->bi_private = &wait;
 	bio->bi_end_io = host_end_io;

@@ -422,8 +422,9 @@ static int worker_queues(struct smv_dev *dev)
 
 	dev->meta = alloc_workqueue("smv_meta/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
 	dev->gate = alloc_workqueue("smv_gate/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
+	dev->copy = alloc_workqueue("smv_copy/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
 	dev->back = alloc_workqueue("smv_back/%s", WQ_MEM_RECLAIM | WQ_UNBOUND, 0, name);
-	return dev->meta && dev->gate && dev->back ? 0 : -ENOMEM;
+	return dev->meta && dev->gate && dev->copy && dev->back ? 0 : -ENOMEM;
 }
 
 int smv_worker_init(struct smv_dev *dev)
@@ -452,6 +453,7 @@ void smv_worker_stop(struct smv_dev *dev)
 	WRITE_ONCE(dev->suspended, true);
 	cancel_delayed_work_sync(&dev->clean_work);
 	flush_workqueue(dev->gate);
+	flush_workqueue(dev->copy);
 	cancel_delayed_work_sync(&dev->room_work);
 	cancel_delayed_work_sync(&dev->hold_work);
 	flush_workqueue(dev->meta);
@@ -463,6 +465,8 @@ void smv_worker_exit(struct smv_dev *dev)
 		destroy_workqueue(dev->meta);
 	if (dev->gate)
 		destroy_workqueue(dev->gate);
+	if (dev->copy)
+		destroy_workqueue(dev->copy);
 	if (dev->back)
 		destroy_workqueue(dev->back);
 }

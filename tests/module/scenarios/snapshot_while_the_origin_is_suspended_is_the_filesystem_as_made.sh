@@ -32,7 +32,7 @@ for kind in ext4 xfs; do
 	run dmsetup resume $label-data
 	# All of it, or of the large one the first 8 MiB of each of its groups.
 	size=$(($(sectors $dev) / 4))
-	count=$((size < 20480 ? size : 16384))
+	count=$((size <= 20480 ? size : 16384))
 	for group in 0 1 2 3; do
 		stamp write $dev --tag 1 --io 1M --from $((group * size)) --count $count
 	done

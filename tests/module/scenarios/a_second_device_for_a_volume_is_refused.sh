@@ -6,6 +6,7 @@
 mkdisk origin 4M
 mkdisk store 32M
 mkdisk small 2M
+mkdisk other 4M
 stamp write "$origin" --tag 1
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data
@@ -40,7 +41,8 @@ refused 'no such|unknown|volume' "0 $n snap-mv-origin /dev/mapper/s0 nosuch $ori
 smv deactivate data@a
 refused 'sectors|size|length' "0 $((n - 1)) snap-mv /dev/mapper/s0 data@a $origin"
 refused 'sectors|size|length' "0 $((n + 1)) snap-mv /dev/mapper/s0 data@a $origin"
-refused 'another device' "0 $n snap-mv /dev/mapper/s0 data@a $small"
+refused 'another device' "0 $n snap-mv /dev/mapper/s0 data@a $other"
+refused 'small|size|sectors' "0 $n snap-mv /dev/mapper/s0 data@a $small"
 smv deactivate data
 refused 'small|size|sectors' "0 $n snap-mv /dev/mapper/s0 data@a $small"
 refused 'small|size|sectors' "0 $n snap-mv-origin /dev/mapper/s0 data $small"

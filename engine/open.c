@@ -428,8 +428,12 @@ static int open_rolling(struct smv_store *store, struct smv_volume *origin, u64 
 	const struct smv_volume *held = smv_volume_number(store, origin->roll_volume);
 	int error;
 
-	if (!held || !smv_volume_is(held, SMV_VOLUME_HIDDEN) || held->origin != origin)
+	if (!held || !smv_volume_is(held, SMV_VOLUME_HIDDEN) || held->origin != origin ||
+	    smv_volume_is(held, SMV_VOLUME_DEAD))
 		return refuse(store, -EUCLEAN, "a rollback's source does not exist");
+	if (!origin->roll_epoch || origin->roll_epoch > origin->epoch ||
+	    origin->roll_done > smv_volume_chunks(store, origin))
+		return refuse(store, -EUCLEAN, "a rollback's record is impossible");
 	error = origin->roll ? 0 : smv_rollback_prepare(store, origin);
 	return error ? error : smv_rollback_load(store, origin, miss);
 }

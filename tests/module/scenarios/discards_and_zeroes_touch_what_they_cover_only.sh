@@ -49,7 +49,9 @@ stamp zero $dev@a --map a.map --from 3840 --count 1280
 verify a aa keep
 dmsetup message s0 0 sync
 settle s0
-eq "$(field s0 data)" "$used" 'chunks used after the discard'
+# Zeroes are written out if the disks below have no command for them.
+zeroes=$(cat "/sys/block/$(kname $dev@a)/queue/write_zeroes_max_bytes")
+eq "$(field s0 data)" $((used + (zeroes ? 0 : 10))) 'chunks used after the discard'
 stamp discard $dev@aa --tag 0 --map aa.map --from 0 --count 1280
 stamp discard $dev@aa --map aa.map --random 30 --sectors 1-500 --seed 2
 stamp discard $dev@aa --map aa.map --from 16390

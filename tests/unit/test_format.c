@@ -87,7 +87,7 @@ static struct field field[] = {
 	FIELD(smv_disk_group_state, generation),
 	FIELD(smv_disk_group_state, crc),
 	FIELD(smv_disk_group_state, free),
-	FIELD(smv_disk_group_state, current),
+	FIELD(smv_disk_group_state, which),
 	FIELD(smv_disk_group_state, meta),
 	FIELD(smv_disk_directory, header),
 	FIELD(smv_disk_directory, group),

@@ -8,10 +8,11 @@
 
 static struct world world;
 
-#define USAGE                                                                             \
-	"[SEEDS [OPS [FIRST-SEED]]] [-s SEED] [-n SEEDS] [-o OPS] [-t SECONDS] [-c CHUNK-BLOCKS]\n" \
-	"  [-x RULE,...] [-X] [-p] [-v] [-l] [-N NAME]\n"                                 \
-	"  -x switches rules off (-l lists them), -X: and that must be found\n"           \
+#define USAGE                                                                                      \
+	"[SEEDS [OPS [FIRST-SEED]]] [-s SEED] [-n SEEDS] [-o OPS] [-t SECONDS]\n"                  \
+	"  [-c CHUNK-BLOCKS]\n"                                                                    \
+	"  [-x RULE,...] [-X] [-p] [-v] [-l] [-N NAME]\n"                                          \
+	"  -x switches rules off (-l lists them), -X: and that must be found\n"                    \
 	"  -p tries several cuts on copies at each cut, -v tells what happens"
 
 static int run(struct options *o)

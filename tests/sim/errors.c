@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Random histories in which disks fail: errors [SEEDS [OPS [FIRST]]]. Reads, writes, flushes of
- * either disk fail, once or for ever. The first
- * history that loses anything ends it, with the line that replays it.
+ * Random histories in which disks fail: errors [SEEDS [OPS [FIRST]]]. The n-th
+ * read, write or flush of a disk fails, once or for ever; then the disk is
+ * repaired and the machine restarted. The first history that loses more than
+ * what could not be read or preserved ends it, with the line that replays it.
  */
 #include <stdlib.h>
 #include "options.h"
 
 static struct world world;
 
-#define USAGE                                                                             \
-	"[SEEDS [OPS [FIRST-SEED]]] [-s SEED] [-n SEEDS] [-o OPS] [-t SECONDS] [-c CHUNK-BLOCKS]\n" \
-	"  [-x RULE,...] [-X] [-p] [-v] [-l] [-N NAME]\n"                                 \
-	"  -x switches rules off (-l lists them), -X: and that must be found\n"           \
+#define USAGE                                                                                      \
+	"[SEEDS [OPS [FIRST-SEED]]] [-s SEED] [-n SEEDS] [-o OPS] [-t SECONDS]\n"                  \
+	"  [-c CHUNK-BLOCKS]\n"                                                                    \
+	"  [-x RULE,...] [-X] [-p] [-v] [-l] [-N NAME]\n"                                          \
+	"  -x switches rules off (-l lists them), -X: and that must be found\n"                    \
 	"  -p tries several cuts on copies at each cut, -v tells what happens"
 
 static int run(struct options *o)
@@ -40,7 +42,9 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct options o = { .name = "errors_lose_nothing_but_what_cannot_be_read", .seeds = 1000, .first = 1 };
+	struct options o = { .name = "errors_lose_nothing_but_what_cannot_be_read",
+			     .seeds = 1000,
+			     .first = 1 };
 
 	sim_config_init(&o.config);
 	o.config.errors = true;

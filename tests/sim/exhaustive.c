@@ -19,9 +19,9 @@ static u64 events; /* of all disks, at the last probe */
 
 /* A snapshot 2 of origin 0 is there. */
 static const char *const items[] = {
-	"W 0 0 a", "W 0 0 0", "W 0 1 a F", "w 2 0 a", "w 2 0 1 F", "w 3 0 a", "F 0", "F 2",
-	"S 0 3", "S 2 3", "S 0,2 4,5", "D 2", "D 3", "R 0 2 -", "R 0 3 6", "x 2 0", "X 0 0",
-	"C", ".", "REBOOT",
+	"W 0 0 a", "W 0 0 0", "W 0 1 a F", "w 2 0 a",	"w 2 0 1 F", "w 3 0 a", "F 0",
+	"F 2",	   "S 0 3",   "S 2 3",	   "S 0,2 4,5", "D 2",	     "D 3",	"R 0 2 -",
+	"R 0 3 6", "x 2 0",   "X 0 0",	   "C",		".",	     "REBOOT",
 };
 
 #define ITEMS (sizeof(items) / sizeof(items[0]))
@@ -123,8 +123,7 @@ static int replay(struct options *o)
 		printf("%s|", items[choice[i]]);
 	putchar('\n');
 	one(o, choice, o->rests);
-	return options_result(o, world.lost[0] ? world.lost : NULL,
-			      replay_of(o, choice, o->rests));
+	return options_result(o, world.lost[0] ? world.lost : NULL, replay_of(o, choice, o->rests));
 }
 
 int main(int argc, char **argv)

@@ -9,9 +9,9 @@
 
 static struct world world;
 
-#define USAGE                                                                          \
-	"[NAME...] [-s SEED] [-n SCHEDULES] [-t SECONDS] [-x RULE,...] [-X] [-p] [-v]" \
-	" [-N NAME] [-l]\n"                                                            \
+#define USAGE                                                                                      \
+	"[NAME...] [-s SEED] [-n SCHEDULES] [-t SECONDS] [-x RULE,...] [-X] [-p] [-v]"             \
+	" [-N NAME] [-l]\n"                                                                        \
 	"  -X: one test: with the rules off something must be lost within the time\n"
 
 static const char *replay_of(const struct options *o, const char *script, u64 seed)
@@ -19,8 +19,8 @@ static const char *replay_of(const struct options *o, const char *script, u64 se
 	static char text[400];
 
 	snprintf(text, sizeof(text), "%s %s -s %llu%s%s%s -v", o->program, script,
-		 (unsigned long long)seed, o->config.probe ? " -p" : "",
-		 o->off ? " -x " : "", o->off ? o->off : "");
+		 (unsigned long long)seed, o->config.probe ? " -p" : "", o->off ? " -x " : "",
+		 o->off ? o->off : "");
 	return text;
 }
 

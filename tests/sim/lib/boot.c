@@ -64,7 +64,8 @@ static int open_store(struct world *w, u32 cut_at)
 		.blocks = disk_sectors(w->store) / SMV_BLOCK_SECTORS,
 		.host_id = "simulated host",
 		.boot_id = "simulated boot",
-		.limits = { .cache_blocks = 64, .overlay_entries = w->overlay_entries,
+		.limits = { .cache_blocks = 64,
+			    .overlay_entries = w->overlay_entries,
 			    .volumes = 64 },
 	};
 	bool wrote = false;
@@ -171,8 +172,7 @@ static void resolve_group(struct world *w, u32 slot)
 	u32 in = 0, out = 0;
 
 	for (u32 i = slot; i < SIM_VOLUMES; i++)
-		if (w->oracle.volume[i].alive == ALIVE_MAKING &&
-		    w->oracle.volume[i].group == group)
+		if (w->oracle.volume[i].alive == ALIVE_MAKING && w->oracle.volume[i].group == group)
 			*(exists(w, i) ? &in : &out) += 1;
 	if (in && out)
 		sim_lost(w, "after the cut: half a group: %u of %u", in, in + out);
@@ -333,8 +333,9 @@ static void probe_one(struct world *w, enum disk_cut how, u32 pick)
 	if (replica.lost[0])
 		sim_lost(w, "cut %s %u: %s",
 			 how == DISK_CUT_NONE ? "keeping none of" :
-			 how == DISK_CUT_ALL ? "keeping all of" :
-			 how == DISK_CUT_ONE ? "keeping only request" : "losing only request",
+			 how == DISK_CUT_ALL  ? "keeping all of" :
+			 how == DISK_CUT_ONE  ? "keeping only request" :
+						"losing only request",
 			 pick, replica.lost);
 }
 

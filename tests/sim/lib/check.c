@@ -153,8 +153,7 @@ static u32 walk(struct world *w)
 		int result;
 
 		do {
-			result = smv_exception_ge(w->host.store, &key, &e->key, &e->value,
-						  &miss);
+			result = smv_exception_ge(w->host.store, &key, &e->key, &e->value, &miss);
 			result = peek_again(w, result, miss);
 		} while (result == 1);
 		if (result == -ENOENT)
@@ -203,15 +202,13 @@ void check_ownership(struct world *w)
 		sim_lost(w, "%u store chunks are owned, %llu counted", count,
 			 (unsigned long long)info.data_chunks);
 	if (info.exceptions != n)
-		sim_lost(w, "%u exceptions, %llu counted", n,
-			 (unsigned long long)info.exceptions);
+		sim_lost(w, "%u exceptions, %llu counted", n, (unsigned long long)info.exceptions);
 	if (info.data_chunks + info.meta_chunks + info.free_chunks + info.held_chunks !=
 	    info.chunks)
 		sim_lost(w, "chunks: %llu data, %llu metadata, %llu free, %llu held of %llu",
-			 (unsigned long long)info.data_chunks,
-			 (unsigned long long)info.meta_chunks,
-			 (unsigned long long)info.free_chunks,
-			 (unsigned long long)info.held_chunks, (unsigned long long)info.chunks);
+			 (unsigned long long)info.data_chunks, (unsigned long long)info.meta_chunks,
+			 (unsigned long long)info.free_chunks, (unsigned long long)info.held_chunks,
+			 (unsigned long long)info.chunks);
 }
 
 /* ---- at rest -------------------------------------------------------------------- */
@@ -290,9 +287,8 @@ void check_empty(struct world *w)
 	smv_store_info(w->host.store, &info);
 	if (info.exceptions || info.data_chunks || info.ghosts || info.snapshots != 1)
 		sim_lost(w, "left over: %llu exceptions, %llu chunks, %llu ghosts, %llu snapshots",
-			 (unsigned long long)info.exceptions,
-			 (unsigned long long)info.data_chunks, (unsigned long long)info.ghosts,
-			 (unsigned long long)info.snapshots);
+			 (unsigned long long)info.exceptions, (unsigned long long)info.data_chunks,
+			 (unsigned long long)info.ghosts, (unsigned long long)info.snapshots);
 	for (u32 o = 0; o < SIM_ORIGINS; o++)
 		for (u32 s = 0; s < w->oracle.volume[o].sectors; s++) {
 			struct volume *volume = &w->oracle.volume[o];

@@ -123,5 +123,5 @@ void fiber_exit(void)
 
 bool fiber_running(void)
 {
-	return current != NULL;
+	return current;
 }

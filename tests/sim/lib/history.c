@@ -37,15 +37,15 @@ static void pick_range(struct world *w, struct op *op)
 		return;
 	}
 	op->sector = random_below(&w->random, volume->sectors);
-	op->count = 1 + random_below(&w->random, random_chance(&w->random, 200) ?
-						       w->chunk_sectors * 2 : 4);
+	op->count = 1 + random_below(&w->random,
+				     random_chance(&w->random, 200) ? w->chunk_sectors * 2 : 4);
 	if (op->count > volume->sectors - op->sector)
 		op->count = volume->sectors - op->sector;
 }
 
 bool op_start(struct world *w, const struct op *op)
 {
-	static const char *const name[] = { "write", "read", "flush", "discard",
+	static const char *const name[] = { "write",	"read",	  "flush",   "discard",
 					    "snapshot", "delete", "rollback" };
 	struct op run = *op;
 
@@ -54,8 +54,8 @@ bool op_start(struct world *w, const struct op *op)
 	if (op->kind == OP_WRITE && !oracle_room(&w->oracle.volume[op->slot], SPARE_VALUES))
 		run.kind = OP_FLUSH;
 	w->stats.ops++;
-	sim_say(w, "%s %s sectors %u+%u%s%s %s %s", name[run.kind],
-		w->oracle.volume[run.slot].name, run.sector, run.count, run.fua ? " FUA" : "",
+	sim_say(w, "%s %s sectors %u+%u%s%s %s %s", name[run.kind], w->oracle.volume[run.slot].name,
+		run.sector, run.count, run.fua ? " FUA" : "",
 		run.kind == OP_ROLLBACK ? (run.origin ? " o1" : " o0") : "",
 		run.parts || run.undo ? w->oracle.volume[run.as[0]].name : "",
 		run.parts > 1 ? w->oracle.volume[run.as[1]].name : "");
@@ -115,8 +115,7 @@ static void start_rollback(struct world *w, u32 slot)
 static void start_any(struct world *w)
 {
 	u32 x = random_below(&w->random, 100), snapshot = pick_snapshot(w);
-	u32 either = snapshot == ~0u || random_chance(&w->random, 300) ? pick_origin(w) :
-									 snapshot;
+	u32 either = snapshot == ~0u || random_chance(&w->random, 300) ? pick_origin(w) : snapshot;
 
 	if (x < 26)
 		return start_data(w, OP_WRITE, pick_origin(w));
@@ -241,7 +240,8 @@ static void steps(struct world *w, u32 most)
 static void overwrite_origins(struct world *w)
 {
 	for (u32 o = 0; o < SIM_ORIGINS; o++) {
-		struct op op = { .kind = OP_WRITE, .slot = o,
+		struct op op = { .kind = OP_WRITE,
+				 .slot = o,
 				 .count = w->oracle.volume[o].sectors };
 
 		op_start(w, &op);

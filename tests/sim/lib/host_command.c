@@ -223,8 +223,7 @@ static void rolled(struct world *w, const struct op *op, u64 epoch)
 	w->group++;
 	if (op->undo)
 		made(w, op->origin, op->as[0]);
-	oracle_roll(&w->oracle, op->origin, &w->oracle.volume[op->slot], epoch,
-		    w->config.errors);
+	oracle_roll(&w->oracle, op->origin, &w->oracle.volume[op->slot], epoch, w->config.errors);
 }
 
 void op_rollback(struct world *w, const struct op *op)
@@ -235,15 +234,13 @@ void op_rollback(struct world *w, const struct op *op)
 
 	WAIT(w, .kind = WAIT_THAWED, .a = mask);
 	smv_volume_info(host_volume(w, op->origin), &info);
-	if (!host_usable(w, op->slot) || info.roll_volume ||
-	    w->oracle.roll[op->origin].pending) {
+	if (!host_usable(w, op->slot) || info.roll_volume || w->oracle.roll[op->origin].pending) {
 		release(w, op, op->undo);
 		return;
 	}
 	freeze(w, mask, true);
 	WAIT(w, .kind = WAIT_DRAINED, .a = mask);
-	error = rule_on(w, RULE_snap_flush) ?
-			origin_settle(w, op->origin, true, true, &lsn) : 0;
+	error = rule_on(w, RULE_snap_flush) ? origin_settle(w, op->origin, true, true, &lsn) : 0;
 	smv_volume_info(host_volume(w, op->origin), &info);
 	if (!error)
 		error = record_rollback(w, op, &lsn);

@@ -204,8 +204,7 @@ static int commit_once(struct world *w)
 	smv_commit_end(h->store, error);
 	h->room++;
 	h->space++;
-	sim_say(w, "        durable up to %llu",
-		(unsigned long long)smv_store_durable(h->store));
+	sim_say(w, "        durable up to %llu", (unsigned long long)smv_store_durable(h->store));
 	return error;
 }
 

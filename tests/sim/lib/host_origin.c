@@ -15,8 +15,7 @@
 
 struct smv_volume *host_volume(struct world *w, u32 slot)
 {
-	struct smv_volume *volume =
-		smv_volume_number(w->host.store, w->oracle.volume[slot].number);
+	struct smv_volume *volume = smv_volume_number(w->host.store, w->oracle.volume[slot].number);
 
 	if (!volume)
 		sim_lost(w, "volume %s is gone", w->oracle.volume[slot].name);
@@ -146,8 +145,8 @@ static int job_write_late(struct world *w, u32 origin, struct smv_job *job, cons
 			  u64 *lsn)
 {
 	u32 sectors = chunk_sectors_of(w, origin, (u32)job->chunk);
-	struct disk_request request = disk_write_begin(w->store, job->to.no * w->chunk_sectors,
-						       sectors, data);
+	struct disk_request request =
+		disk_write_begin(w->store, job->to.no * w->chunk_sectors, sectors, data);
 	int error = job_publish(w, job, lsn);
 
 	if (!error)
@@ -243,8 +242,7 @@ static int store_failed(struct world *w, u32 origin, u32 chunk)
 	if (!smv_store_failed(w->host.store))
 		return -EIO;
 	do {
-		result = smv_write_failed(w->host.store, host_volume(w, origin), chunk, &go,
-					  &miss);
+		result = smv_write_failed(w->host.store, host_volume(w, origin), chunk, &go, &miss);
 		result = host_again(w, result, miss);
 	} while (result == 1);
 	if (result || !go)
@@ -266,13 +264,10 @@ static int chunk_prepare(struct world *w, u32 origin, u32 chunk, bool whole)
 		u64 miss = 0;
 		int result;
 
-		/* A rollback that is recorded and not durable would have it moved. */
-		if (w->host.frozen[origin] && rule_on(w, RULE_roll_wait))
-			WAIT(w, .kind = WAIT_THAWED, .a = 1ull << origin);
 		if (w->host.preserved[origin][chunk])
 			return 0;
-		result = smv_origin_write(w->host.store, host_volume(w, origin), chunk, &job,
-					  &miss);
+		result =
+			smv_origin_write(w->host.store, host_volume(w, origin), chunk, &job, &miss);
 		if (!result && job.todo == SMV_TODO_GO)
 			return 0;
 		if (!result)
@@ -393,8 +388,8 @@ void host_origin_discard(struct world *w, const struct op *op)
 		return;
 	do {
 		stamp = h->stamp[op->slot];
-		result = smv_origin_discard(h->store, host_volume(w, op->slot), chunk, &pass,
-					    &miss);
+		result =
+			smv_origin_discard(h->store, host_volume(w, op->slot), chunk, &pass, &miss);
 		result = host_again(w, result, miss);
 		if (!result && pass)
 			WAIT(w, .kind = WAIT_ISSUE, .a = op->slot, .b = chunk, .c = 1);

@@ -49,7 +49,7 @@ static int snapshot_new(struct world *w, const struct part *part, struct smv_job
 			goto cancel;
 	}
 	token_fill(data + part->from % w->chunk_sectors * SMV_SECTOR_BYTES, part->to - part->from,
-	     part->token);
+		   part->token);
 	oracle_issue(volume, part->from, part->to - part->from, part->token, false);
 	generation = host_ref(w);
 	error = disk_write_step(w, w->store, job->to.no * w->chunk_sectors, sectors, data, false);
@@ -85,8 +85,8 @@ static int snapshot_write_chunk(struct world *w, const struct part *part)
 	int result;
 
 	do {
-		result = smv_snapshot_write(w->host.store, host_volume(w, part->slot),
-					    part->chunk, whole, &job, &miss);
+		result = smv_snapshot_write(w->host.store, host_volume(w, part->slot), part->chunk,
+					    whole, &job, &miss);
 		if (result == -ENOSPC && patience-- && wait_for_freed(w))
 			result = 1;
 		else
@@ -136,8 +136,7 @@ static void snapshot_write(struct world *w, const struct op *op)
 			sim_lost(w, "write to %s: %d", w->oracle.volume[op->slot].name, error);
 	}
 	if (!error && op->fua && !host_durable(w, smv_store_lsn(w->host.store)))
-		oracle_ack(&w->oracle.volume[op->slot], op->sector, op->count, token, false,
-			   true);
+		oracle_ack(&w->oracle.volume[op->slot], op->sector, op->count, token, false, true);
 	w->host.writers[op->slot]--;
 	gate_leave(w, op->slot, first, count);
 }
@@ -186,10 +185,8 @@ static int read_chunk(struct world *w, u32 slot, u32 chunk, void *data)
 	u64 miss = 0;
 	int result;
 
-	if (slot < SIM_ORIGINS && !smv_origin_is_rolling(host_volume(w, slot))) {
-		return disk_read_step(w, w->origin[slot], chunk * w->chunk_sectors, sectors,
-				      data);
-	}
+	if (slot < SIM_ORIGINS && !smv_origin_is_rolling(host_volume(w, slot)))
+		return disk_read_step(w, w->origin[slot], chunk * w->chunk_sectors, sectors, data);
 	do {
 		result = smv_read(w->host.store, host_volume(w, slot), chunk, &where, &miss);
 		result = host_again(w, result, miss);
@@ -201,8 +198,7 @@ static int read_chunk(struct world *w, u32 slot, u32 chunk, void *data)
 		host_step(w);
 	}
 	if (slot < SIM_ORIGINS && where.place == SMV_PLACE_ORIGIN)
-		return disk_read_step(w, w->origin[slot], chunk * w->chunk_sectors, sectors,
-				      data);
+		return disk_read_step(w, w->origin[slot], chunk * w->chunk_sectors, sectors, data);
 	return place_read(w, &where, w->oracle.volume[slot].origin, chunk, sectors, data);
 }
 
@@ -219,8 +215,7 @@ static void check_read(struct world *w, u32 slot, u32 chunk, const struct marks 
 
 		if (!oracle_allows(volume, sector, value, marks->at[sector]))
 			sim_lost(w, "read of %s sector %u: %u, wanted one of%s", volume->name,
-				 sector, value,
-				 oracle_wanted(volume, sector, marks->at[sector]));
+				 sector, value, oracle_wanted(volume, sector, marks->at[sector]));
 	}
 }
 
@@ -263,8 +258,7 @@ static void origin_flush(struct world *w, const struct op *op)
 
 		if (stage && all > lsn)
 			lsn = all;
-		if (!rule_on(w, RULE_flush_fin) &&
-		    !smv_origin_is_rolling(host_volume(w, op->slot)))
+		if (!rule_on(w, RULE_flush_fin) && !smv_origin_is_rolling(host_volume(w, op->slot)))
 			lsn = 0;
 		if (!lsn || !host_durable(w, lsn))
 			oracle_promise(&w->oracle.volume[op->slot], &marks);

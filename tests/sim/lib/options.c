@@ -162,7 +162,7 @@ int options_result(const struct options *o, const char *lost, const char *replay
 		printf("not ok %s - %s (replay: %s)\n", o->name, lost, replay);
 	else
 		printf("ok %s\n", o->name);
-	return lost != NULL;
+	return !!lost;
 }
 
 double options_now(void)

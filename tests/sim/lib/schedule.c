@@ -166,8 +166,8 @@ static bool engine_ready(struct world *w, const struct wait *wait)
 		return !h->refs[wait->a];
 	case WAIT_COMMIT:
 		return !failed && wants & SMV_WANT_COMMIT &&
-		       (h->urgent || h->checkpoint_waits ||
-			h->want > smv_store_durable(h->store) || random_chance(&w->random, 50));
+		       (h->urgent || h->checkpoint_waits || h->want > smv_store_durable(h->store) ||
+			random_chance(&w->random, 50));
 	case WAIT_CHECKPOINT:
 		return !failed && (h->want_checkpoint || wants & SMV_WANT_CHECKPOINT ||
 				   (!h->urgent && random_chance(&w->random, 10)));

@@ -24,18 +24,25 @@
 #define NAMES SCRIPT_NAMES
 
 /* Sixteen commits. */
-#define LAP                                                                               \
-	"w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"                      \
+#define LAP                                                                                        \
+	"w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"                             \
 	"x 2 0|F 2|x 2 1|F 2|w 2 0 a F|w 2 1 a F|x 2 0|F 2|w 2 0 a F|x 2 1|F 2|w 2 1 a F|"
 
-#define SCRIPT(says, items, left) { .name = says, .text = items, .free_chunks = left }
+#define SCRIPT(says, items, left)                                                                  \
+	{                                                                                          \
+		.name = says, .text = items, .free_chunks = left                                   \
+	}
 /* Commits follow each other while a checkpoint takes its time. */
-#define SLOW(says, items, left)                                                           \
-	{ .name = says, .text = items, .free_chunks = left, .pause = 14, .delay = 900 }
+#define SLOW(says, items, left)                                                                    \
+	{                                                                                          \
+		.name = says, .text = items, .free_chunks = left, .pause = 14, .delay = 900        \
+	}
 
 /* Many records wait for the commit in flight. */
-#define FAST(says, items)                                                                 \
-	{ .name = says, .text = items, .free_chunks = SIM_ALL_FREE, .pause = 6 }
+#define FAST(says, items)                                                                          \
+	{                                                                                          \
+		.name = says, .text = items, .free_chunks = SIM_ALL_FREE, .pause = 6               \
+	}
 
 static const struct sim_script scripts[] = {
 	SCRIPT("copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE),
@@ -73,17 +80,20 @@ static const struct sim_script scripts[] = {
 	SCRIPT("whole", "S 0 2|w 2 0 a F|S 0,1 3,4|S 0,1 5,6|S 0,1 7,8|CUT", SIM_ALL_FREE),
 	SCRIPT("checkpoint", "S 0 2|W 0 0 a|C|w 2 0 a|w 2 1 a|W 0 1 a|C|x 2 0|W 0 2 a|C|CUT", 8),
 	SCRIPT("merge", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|w 3 1 a|S 3 4|D 2|D 3|F 4|CUT", SIM_ALL_FREE),
-	FAST("inc", "S 0,1 2,3|S 0 4|S 1 5|S 0,1 6,7|CUT|S 0,1 8,9|S 0 10|S 1 11|S 0,1 12,13|CUT"),
+	FAST("inc", "S 0,1 2,3|S 0 4|S 1 5|S 0,1 6,7|CUT|"
+		    "S 0,1 8,9|S 0 10|S 1 11|S 0,1 12,13|CUT"),
 	SCRIPT("history", NULL, 0), /* a random one */
 	SCRIPT("inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE),
 	SCRIPT("mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE),
 	SCRIPT("recover_flush", "S 0 2|w 2 0 a|C|w 2 1 a F|C|w 2 2 a F|BOOTCUT|CUT", SIM_ALL_FREE),
 	SCRIPT("mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE),
-	SCRIPT("pass_race", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|D 3|S 2 4|w 2 2 a|w 2 1 a|.", SIM_ALL_FREE),
+	SCRIPT("pass_race", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|D 3|S 2 4|w 2 2 a|w 2 1 a|.",
+	       SIM_ALL_FREE),
 	SCRIPT("drop_entry", "S 0 2|.|w 2 0 0|full|W 0 0 a|CUT", SIM_ALL_FREE),
 	SCRIPT("supersede", "S 0 2|w 2 0 a|S 2 3|D 3|.|w 2 0 a|CUT|.", SIM_ALL_FREE),
 	SCRIPT("two_lives", "S 0 2|W 0 0 a|C|S 0 3|W 0 0 a|C|D 2|C|BOOTCUT|W 0 1 a|C|CUTCUT", 4),
-	SCRIPT("stale_tail", "S 0 2|w 2 0 a|w 2 1 a|CUT|w 2 0 a|CUTCUT|w 2 1 a|BOOTCUT|w 2 0 a|CUT", 4),
+	SCRIPT("stale_tail", "S 0 2|w 2 0 a|w 2 1 a|CUT|w 2 0 a|CUTCUT|w 2 1 a|BOOTCUT|w 2 0 a|CUT",
+	       4),
 };
 
 const struct sim_script *script_number(u32 n)
@@ -153,8 +163,10 @@ static void start_snapshot(struct script_player *s, char **word)
 
 static void start_rollback(struct script_player *s, char **word)
 {
-	struct op op = { .kind = OP_ROLLBACK, .origin = slot_of(s, word[1]),
-			 .slot = slot_of(s, word[2]), .undo = word[3][0] != '-' };
+	struct op op = { .kind = OP_ROLLBACK,
+			 .origin = slot_of(s, word[1]),
+			 .slot = slot_of(s, word[2]),
+			 .undo = word[3][0] != '-' };
 
 	if (op.undo) {
 		op.as[0] = slot_reserve(s->w, op.origin);
@@ -287,7 +299,7 @@ static void play(struct world *w, const struct sim_script *script)
 	while (text) {
 		const char *end = strchr(text, '|');
 		u32 steps = script->pause ? random_below(&w->random, 2 * script->pause) :
-				pauses[pace < 11 ? pace : random_below(&w->random, 11)];
+					    pauses[pace < 11 ? pace : random_below(&w->random, 11)];
 		char copy[40];
 
 		snprintf(copy, sizeof(copy), "%.*s", end ? (int)(end - text) : 39, text);

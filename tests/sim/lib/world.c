@@ -80,7 +80,9 @@ static void format(struct disk **disk, u32 chunk_blocks)
 {
 	static u8 buffer[SMV_FORMAT_BUFFER_BYTES];
 	struct smv_format plan = {
-		.blocks = 1, .chunk_blocks = chunk_blocks, .uuid = "simulated store",
+		.blocks = 1,
+		.chunk_blocks = chunk_blocks,
+		.uuid = "simulated store",
 		.settings = { .low_water_permille = 100, .label = "sim" },
 	};
 	u64 step = 0, least = 0;
@@ -130,7 +132,8 @@ static void add_volumes(struct smv_store *store, u32 chunk_blocks)
 
 	for (u32 i = 0; i < 3; i++) {
 		struct smv_add add = {
-			.name = name[i], .identity = name[i],
+			.name = name[i],
+			.identity = name[i],
 			.sectors = i < 2 ? origin_sectors(i, chunk_sectors) :
 					   (u64)SIM_BALLAST * chunk_sectors,
 		};
@@ -146,9 +149,11 @@ static struct disk *formatted_store(u32 chunk_blocks)
 {
 	struct disk **disk = &formatted[chunk_blocks - 1];
 	struct smv_store *store;
-	struct smv_open open = { .host_id = "simulated host", .boot_id = "simulated boot",
-				 .limits = { .cache_blocks = 64, .overlay_entries = 64,
-					     .volumes = 64 } };
+	struct smv_open open = {
+		.host_id = "simulated host",
+		.boot_id = "simulated boot",
+		.limits = { .cache_blocks = 64, .overlay_entries = 64, .volumes = 64 }
+	};
 	struct smv_io io;
 	int result, error = 0;
 
@@ -209,8 +214,8 @@ static void choose(struct world *w)
 	if (!c->chunk_blocks)
 		c->chunk_blocks = random_chance(&w->random, 800) ? 1 : 2;
 	if (!c->free_chunks)
-		c->free_chunks = random_chance(&w->random, 300) ?
-					 SIM_ALL_FREE : 4 + random_below(&w->random, 16);
+		c->free_chunks = random_chance(&w->random, 300) ? SIM_ALL_FREE :
+								  4 + random_below(&w->random, 16);
 	w->chunk_sectors = c->chunk_blocks * SMV_BLOCK_SECTORS;
 }
 

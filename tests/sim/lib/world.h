@@ -160,8 +160,8 @@ void world_begin(struct world *w, const struct sim_config *config);
 u32 slot_reserve(struct world *w, u32 of);
 void world_end(struct world *w);
 /* Ends the history: something is not as it must be. */
-__attribute__((noreturn, format(printf, 2, 3))) void sim_lost(struct world *w,
-							      const char *format, ...);
+__attribute__((noreturn, format(printf, 2, 3))) void sim_lost(struct world *w, const char *format,
+							      ...);
 __attribute__((format(printf, 2, 3))) void sim_say(struct world *w, const char *format, ...);
 
 static inline bool rule_on(const struct world *w, enum sim_rule rule)

@@ -58,10 +58,32 @@ static bool disk_wwid(dev_t dev, char *text, size_t bytes)
 	       smv_device_attribute(dev, "device/wwid", text, bytes);
 }
 
+/* The serial number page of a SCSI disk: a head of 4 bytes, then the text, padded. */
+static bool scsi_serial(dev_t dev, char *text, size_t bytes)
+{
+	char path[64], page[4 + 252];
+	size_t n, used = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/device/vpd_pg80", major(dev),
+		 minor(dev));
+	f = fopen(path, "r");
+	if (!f)
+		return false;
+	n = fread(page, 1, sizeof(page), f);
+	fclose(f);
+	for (size_t i = 4; i < n && used + 1 < bytes; i++)
+		if (page[i] > ' ' && page[i] < 127)
+			text[used++] = page[i];
+	text[used] = 0;
+	return used;
+}
+
 static bool disk_serial(dev_t dev, char *text, size_t bytes)
 {
 	return smv_device_attribute(dev, "serial", text, bytes) ||
-	       smv_device_attribute(dev, "device/serial", text, bytes);
+	       smv_device_attribute(dev, "device/serial", text, bytes) ||
+	       scsi_serial(dev, text, bytes);
 }
 
 static const char *of_block(const struct smv_device *device, char *text, size_t bytes)

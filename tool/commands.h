@@ -22,5 +22,6 @@ extern const struct smv_command smv_command_check;
 extern const struct smv_command smv_command_dump;
 extern const struct smv_command smv_command_diff;
 extern const struct smv_command smv_command_restore;
+extern const struct smv_command smv_command_repair;
 
 #endif

@@ -21,7 +21,7 @@ const struct smv_command *const smv_commands[] = {
 	&smv_command_snapshot, &smv_command_delete,   &smv_command_rollback,
 	&smv_command_rename,   &smv_command_list,     &smv_command_status,
 	&smv_command_set,      &smv_command_check,    &smv_command_dump,
-	&smv_command_restore,  &smv_command_diff,
+	&smv_command_restore,  &smv_command_repair,   &smv_command_diff,
 	NULL,
 };
 

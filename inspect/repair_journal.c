@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The repair's replay. It promises to apply, in order, the records of whole
+ * commits from the checkpoint's cut on, as recovery would, up to the journal's end or
+ * to the first place where it is damaged. What lies behind damage is not applied:
+ * it builds on what is missing.
+ *
+ * Weak side: a record that contradicts the checkpoint is applied as far as it
+ * makes sense; what comes of it is judged with everything else.
+ */
+#include <stdlib.h>
+#include "journal.h"
+#include "repair_private.h"
+
+struct replaying {
+	struct smv_rp *rp;
+	u64 ring, blocks; /* the ring */
+	u64 incarnation;
+	u8 *commit; /* SMV_COMMIT_BLOCKS blocks */
+	u64 applied;
+	bool bad; /* valid blocks that contradict themselves */
+};
+
+static const struct smv_disk_journal *block_of(const struct replaying *r, u32 i)
+{
+	return (const void *)(r->commit + (u64)i * SMV_BLOCK_BYTES);
+}
+
+/* Reads the block of this sequence: is it one of this incarnation? */
+static bool read_block(struct replaying *r, u64 sequence, u32 into)
+{
+	u64 number = r->ring + sequence % r->blocks;
+	const struct smv_disk_journal *block = block_of(r, into);
+
+	return smv_ck_read(r->rp->ck, number, r->commit + (u64)into * SMV_BLOCK_BYTES) &&
+	       !smv_block_verify(block, SMV_MAGIC_JOURNAL, r->rp->ck->super.header.uuid, number) &&
+	       le64_to_cpu(block->header.generation) == r->incarnation &&
+	       le64_to_cpu(block->sequence) == sequence;
+}
+
+/* -- records ------------------------------------------------------------------ */
+
+static void key_from(const struct smv_disk_key *disk, struct smv_key *key)
+{
+	key->volume = le64_to_cpu(disk->volume);
+	key->chunk = le64_to_cpu(disk->chunk);
+	key->epoch = le64_to_cpu(disk->epoch);
+}
+
+/* In the order they come; the last one of a key counts, NONE takes it away. */
+static void put(struct replaying *r, const struct smv_disk_key *disk, u64 where, u64 check)
+{
+	struct smv_value value = { .where = where, .check = check };
+	struct smv_key key;
+
+	key_from(disk, &key);
+	if (!r->rp->rc)
+		r->rp->rc = smv_image_add_entry(r->rp->image, &key, &value);
+}
+
+static void put_volume(struct replaying *r, const struct smv_disk_volume *v)
+{
+	struct smv_image *image = r->rp->image;
+	struct smv_disk_volume *known = smv_rp_volume(image, le64_to_cpu(v->number));
+	u64 at;
+
+	if (known) {
+		*known = *v;
+		return;
+	}
+	r->rp->rc = smv_image_add_volume(image, v);
+	if (r->rp->rc)
+		return;
+	for (at = image->volumes - 1;
+	     at && le64_to_cpu(image->volume[at - 1].number) > le64_to_cpu(v->number); at--)
+		image->volume[at] = image->volume[at - 1];
+	image->volume[at] = *v;
+}
+
+static void take_volume_away(struct replaying *r, u64 number)
+{
+	struct smv_image *image = r->rp->image;
+	struct smv_disk_volume *v = smv_rp_volume(image, number);
+
+	if (!v)
+		return;
+	image->volumes--;
+	memmove(v, v + 1, (size_t)(image->volume + image->volumes - v) * sizeof(*v));
+}
+
+static void apply_entry(struct replaying *r, enum smv_record_type type, const void *payload)
+{
+	const u64 none = smv_where(SMV_WHERE_NONE, 0);
+	struct smv_disk_record_put p;
+	struct smv_disk_record_delete d;
+	struct smv_disk_record_rekey k;
+
+	if (type == SMV_RECORD_PUT) {
+		memcpy(&p, payload, sizeof(p));
+		put(r, &p.key, le64_to_cpu(p.value.where), le64_to_cpu(p.value.check));
+	} else if (type == SMV_RECORD_DELETE) {
+		memcpy(&d, payload, sizeof(d));
+		put(r, &d.key, none, 0);
+	} else {
+		memcpy(&k, payload, sizeof(k));
+		put(r, &k.from, none, 0);
+		put(r, &k.to, le64_to_cpu(k.value.where), le64_to_cpu(k.value.check));
+	}
+}
+
+static void apply_other(struct replaying *r, enum smv_record_type type, const void *payload)
+{
+	struct smv_image *image = r->rp->image;
+	struct smv_disk_record_flags f;
+	struct smv_disk_record_done d;
+	struct smv_disk_volume volume;
+	struct smv_disk_volume *v;
+	__le64 number;
+
+	switch (type) {
+	case SMV_RECORD_VOLUME:
+		memcpy(&volume, payload, sizeof(volume));
+		put_volume(r, &volume);
+		break;
+	case SMV_RECORD_GONE:
+		memcpy(&number, payload, sizeof(number));
+		take_volume_away(r, le64_to_cpu(number));
+		break;
+	case SMV_RECORD_FLAGS:
+		memcpy(&f, payload, sizeof(f));
+		v = smv_rp_volume(image, le64_to_cpu(f.volume));
+		if (v)
+			v->flags = f.flags;
+		break;
+	case SMV_RECORD_DONE:
+		memcpy(&d, payload, sizeof(d));
+		v = smv_rp_volume(image, le64_to_cpu(d.origin));
+		if (v)
+			v->roll_done = d.chunk;
+		break;
+	default:
+		if (!smv_super_verify_settings(payload))
+			memcpy(&image->super.settings, payload, sizeof(image->super.settings));
+	}
+}
+
+static u32 payload_bytes(u32 type)
+{
+	static const u32 bytes[] = { 0,
+				     sizeof(struct smv_disk_record_put),
+				     sizeof(struct smv_disk_record_delete),
+				     sizeof(struct smv_disk_record_rekey),
+				     sizeof(struct smv_disk_volume),
+				     sizeof(__le64),
+				     sizeof(struct smv_disk_record_flags),
+				     sizeof(struct smv_disk_record_done),
+				     sizeof(struct smv_disk_settings) };
+
+	return type < sizeof(bytes) / sizeof(bytes[0]) ? bytes[type] : 0;
+}
+
+/* All frames right? With @apply, applies them. */
+static bool each_record(struct replaying *r, const struct smv_disk_journal *block, bool apply)
+{
+	u32 count = le32_to_cpu(block->header.count), at = 0;
+	struct smv_disk_record head;
+
+	if (!count || count > SMV_JOURNAL_RECORD_BYTES)
+		return false;
+	while (at < count && !r->rp->rc) {
+		u32 type, bytes;
+
+		if (count - at < sizeof(head))
+			return false;
+		memcpy(&head, block->records + at, sizeof(head));
+		at += (u32)sizeof(head);
+		type = le16_to_cpu(head.type);
+		bytes = le16_to_cpu(head.bytes);
+		if (!bytes || bytes != payload_bytes(type) || bytes > count - at)
+			return false;
+		if (apply && type <= SMV_RECORD_REKEY)
+			apply_entry(r, type, block->records + at);
+		else if (apply)
+			apply_other(r, type, block->records + at);
+		r->applied += apply;
+		at += bytes;
+	}
+	return true;
+}
+
+/* -- commits -------------------------------------------------------------------- */
+
+/* Its blocks; 0: none begins here, or it is not whole. */
+static u32 read_commit(struct replaying *r, u64 first, u64 left)
+{
+	u32 count;
+
+	if (!read_block(r, first, 0))
+		return 0;
+	count = le32_to_cpu(block_of(r, 0)->blocks);
+	r->bad = !count || count > SMV_COMMIT_BLOCKS || count > left;
+	for (u32 i = 0; i < count && !r->bad; i++) {
+		if (!read_block(r, first + i, i))
+			return 0;
+		r->bad = le64_to_cpu(block_of(r, i)->first) != first ||
+			 le32_to_cpu(block_of(r, i)->blocks) != count ||
+			 !each_record(r, block_of(r, i), false);
+	}
+	return r->bad ? 0 : count;
+}
+
+void smv_rp_journal(struct smv_rp *rp)
+{
+	const struct smv_disk_super *super = &rp->ck->super;
+	struct replaying r = { .rp = rp,
+			       .ring = rp->ck->geometry.journal_block,
+			       .blocks = rp->ck->geometry.journal_blocks,
+			       .incarnation = le64_to_cpu(super->incarnation) };
+	u64 cut = le64_to_cpu(super->cut), at = 0;
+	u32 blocks;
+
+	if (rp->rc)
+		return;
+	r.commit = malloc((size_t)SMV_COMMIT_BLOCKS * SMV_BLOCK_BYTES);
+	if (!r.commit) {
+		rp->rc = -ENOMEM;
+		return;
+	}
+	while (at < r.blocks && (blocks = read_commit(&r, cut + at, r.blocks - at)) && !rp->rc) {
+		for (u32 i = 0; i < blocks; i++)
+			each_record(&r, block_of(&r, i), true);
+		at += blocks;
+	}
+	/* behind the end only pieces of the commit that should have been there may lie */
+	rp->journal_gap = r.bad;
+	for (u64 i = at; i < r.blocks && !rp->journal_gap; i++)
+		rp->journal_gap = read_block(&r, cut + i, 0) &&
+				  le64_to_cpu(block_of(&r, 0)->first) != cut + at;
+	free(r.commit);
+	if (!rp->rc)
+		rp->rc = smv_rp_sort(rp->image);
+}

@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# repair: for each kind of damage, planted as for check: check names it, repair
+# heals it (with the losses it names) or refuses, and the second check is clean.
+
+. "$(dirname "$0")/lib"
+
+plant()
+{
+	$PLANT store "$@"
+}
+
+# Origin entries 0 and 1, volume 2's zero entry and chunk, volume 3's chunk.
+rich()
+{
+	make_store
+	must smv snapshot -S ./store data a
+	io write data 0 1 write data 1 1 >/dev/null
+	must smv snapshot -S ./store data@a b
+	io zero data@a 2 write data@a 3 9 write data@b 4 9 >/dev/null
+	clean_check
+	cp store was
+	eval "$($PLANT store where | tr ' ' =)"
+}
+
+number_of()	# the store chunk of exception $1
+{
+	smv dump ./was | grep '^exception' | sed -n "$(($1 + 1))s/.* at=\([0-9]*\).*/\1/p"
+}
+
+damaged()	# KIND
+{
+	refused 1 'damaged' smv check ./store
+	grep -q "^$1: " .out || fail "no $1: $(cat .out)"
+}
+
+# heals KIND LOSSES [PATTERN]: in place and to a file, with the same result
+heals()
+{
+	damaged "$1"
+	cp store bad
+	before=$(sums store)
+	refused 1 'nothing was written' smv repair ./store
+	has_way_out
+	eq "$(sums store)" "$before" 'the store after a dry run'
+	truncate -s 16M out
+	must smv repair ./store ./out
+	eq "$(sums store)" "$before" 'the store repaired elsewhere'
+	eq "$(tail -n 1 .out | sed 's/.*; //')" "$2 losses" "$1: $(cat .out): "
+	[ -z "${3:-}" ] || grep -Eq -e "$3" .out || fail "does not say $3: $(cat .out)"
+	clean_check ./out
+	must smv repair -f ./store
+	clean_check
+	out smv dump ./store >d1
+	out smv dump ./out >d2
+	cmp d1 d2
+	# what it was repaired to is a store to work with
+	must smv snapshot -S ./store data fresh
+	io write data 40 1 >/dev/null
+	clean_check
+	rm out
+	cp was store
+}
+
+same_as_before()
+{
+	out smv dump ./was >d2
+	cmp d1 d2 || fail 'not what it was before the damage'
+}
+
+refuses()	# KIND PATTERN
+{
+	damaged "$1"
+	before=$(sums store)
+	refused 1 "$2" smv repair -f ./store
+	has_way_out
+	eq "$(sums store)" "$before" 'the store'
+	cp was store
+}
+
+t_repair_of_a_clean_store_changes_nothing()
+{
+	rich
+	out smv dump ./store >one
+	must smv repair -f ./store
+	grep -q '0 losses' .out || fail "$(cat .out)"
+	out smv dump ./store >two
+	cmp one two
+	io read data@a 0 read data@a 3 read data@b 4 >v
+	eq "$(tr '\n' ' ' <v)" '0 9 9 '
+}
+
+t_repair_of_superblocks()
+{
+	rich
+	plant flip $((3 - super)) 200 1
+	heals super-one 0
+	same_as_before
+	plant flip "$super" 200 1
+	plant flip $((3 - super)) 200 1 2>/dev/null || python3 - <<-PY
+		f = open('store', 'r+b'); f.seek($((3 - super)) * 4096 + 200); f.write(b'\\xff')
+	PY
+	refuses super-none 'no superblock is whole'
+	truncate -s 8M store
+	damaged super-field
+	refused 1 'smaller' smv repair -f ./store
+}
+
+t_repair_of_bitmaps_and_counts_loses_nothing()
+{
+	rich
+	plant flip "$directory" 100 1
+	heals directory 0
+	same_as_before
+	plant flip "$group" 100 1
+	heals group 0
+	same_as_before
+	plant free 0 -1
+	heals group-free 0
+	same_as_before
+	plant bit $(($(number_of 0) + 100)) 1
+	heals chunk-leak 0
+	same_as_before
+	plant bit "$(number_of 1)" 0
+	heals chunk-free 0
+	same_as_before
+	plant metabit $((exceptions / 16 * 16 + 15)) 1
+	heals node-leak 0
+	same_as_before
+	plant metabit "$exceptions" 0
+	heals node-place 0
+	same_as_before
+	plant super data_chunks 0
+	heals count 0
+	same_as_before
+	plant super ex_entries 7
+	heals tree-count 0
+	same_as_before
+	plant volume 1 exceptions 1
+	heals volume-count 0
+	same_as_before
+}
+
+# The leaf with all exceptions: what may have been in it reads as an error.
+t_repair_of_a_lost_leaf_names_every_range_that_is_lost()
+{
+	rich
+	plant flip "$exceptions" 500 1
+	heals node 2 '^data@a chunks 0 to 63: '
+	grep -q 'kind=lost' d1 || fail 'nothing reads as lost'
+	io read data 0 >v
+	eq "$(cat v)" 1 'the origin'
+	refused 1 'nothing was written' smv repair ./bad
+	grep -q '^data@b chunks 0 to 63: ' .out || fail "$(cat .out)"
+	cp bad store
+	must smv repair -f ./store
+	for s in data@a data@b; do
+		"$STOREIO" ./store ./origin read $s 3 >/dev/null 2>.err && fail "$s can be read"
+		must smv delete -S ./store $s
+	done
+	clean_check
+}
+
+t_repair_of_the_lost_table_of_volumes_says_so()
+{
+	rich
+	plant flip "$volumes" 500 1
+	damaged node
+	must smv repair -f ./store
+	grep -q '5 exceptions of no volume' .out || fail "$(cat .out)"
+	grep -q '3 volumes are lost' .out || fail "$(cat .out)"
+	grep -q '0 volumes, 0 exceptions; 1 losses' .out || fail "$(cat .out)"
+	clean_check
+}
+
+t_repair_of_impossible_exceptions_loses_just_these()
+{
+	rich
+	plant entry 3 where 0
+	heals chunk-place 1 '^data@a chunk 3: '
+	plant entry 3 where 0x0100000000000005
+	heals value 1 '^data@a chunk 3: '
+	plant entry 0 where 0x0400000000000000
+	heals value 2 '^data@b chunk 0: '
+	plant entry 1 where "$(number_of 0)"
+	heals chunk-twice 2 '^data@a chunks 0 to 1: '
+	# whose they were cannot be known: all of the volume may miss them
+	plant entry 4 volume 77
+	heals entry-volume 1 '^data@b chunks 0 to 63: '
+	plant entry 1 chunk 64
+	heals entry-chunk 4 '^data@a chunks 4 to 63: '
+	plant entry 4 epoch 99
+	heals entry-epoch 1 '^data@b '
+	plant drop 4
+	heals volume-count 1 '^data@b '
+	plant swap 0 1
+	heals node 2
+}
+
+t_repair_of_volumes_makes_invalid_what_cannot_be_known()
+{
+	rich
+	plant volume 3 parent 9
+	heals volume-parent 1 '^data@b: is invalid'
+	plant volume 3 asof 99
+	heals volume-asof 1 '^data@b: is invalid'
+	plant volume 3 origin 2
+	heals volume-parent 0 'is of its parent'
+	same_as_before
+	plant volume 1 origin 2
+	heals volume-parent 0
+	same_as_before
+	plant volume 3 flags 0x80
+	heals volume-field 0
+	same_as_before
+	plant volume 1 sectors 0
+	damaged volume-field
+	must smv repair -f ./store
+	grep -q 'volume 1.*dropped\|data: is dropped' .out || fail "$(cat .out)"
+	clean_check
+	cp was store
+	plant super next_volume 3
+	heals volume-field 0
+	same_as_before
+	plant volume 3 name a
+	heals volume-name 0 '^data@recovered-3: '
+	plant volume 3 name 'a/b'
+	heals volume-name 0 '^data@recovered-3: '
+}
+
+t_repair_refuses_a_rollback_whose_record_is_damaged()
+{
+	rich
+	must smv rollback -S ./store data@b
+	clean_check
+	cp store was
+	plant volume 1 roll_volume 2
+	refuses volume-roll 'rollback'
+	plant volume 1 roll_epoch 99
+	refuses volume-roll 'rollback'
+	plant volume 1 roll_volume 0
+	refuses volume-roll 'rollback'
+	eval "$($PLANT store where | tr ' ' =)"
+	plant flip "$exceptions" 500 1
+	refuses node 'running rollback'
+	# one that is whole goes on
+	plant free 0 -1
+	damaged group-free
+	must smv repair -f ./store
+	clean_check
+	out smv status ./store | grep -q 'rollback  *data to data@b' || fail 'no rollback any more'
+}
+
+t_repair_of_the_journal_marks_all_snapshots_suspect()
+{
+	rich
+	io write data 5 1 write data@b 6 1 write data 7 1 quit
+	clean_check
+	eval "$($PLANT store where | tr ' ' =)"
+	cp store was
+	plant flip "$cut" 100 1
+	heals journal 2 '^data@a: is suspect'
+	plant record 0 24 "$(number_of 0)"
+	damaged replay
+	must smv repair -f ./store
+	clean_check
+}
+
+t_repair_of_a_tree_with_a_node_twice()
+{
+	make_store 64M 4K
+	must smv snapshot -S ./store data a
+	args='' i=0
+	while [ $i -lt 400 ]; do
+		args="$args write data@a $((i * 2)) 1"
+		i=$((i + 1))
+	done
+	# shellcheck disable=SC2086
+	io $args
+	clean_check
+	cp store was
+	plant twice
+	damaged node-twice
+	damaged node-order
+	must smv repair -f ./store
+	# the leaf that the node should have named is found all the same
+	grep -q '400 exceptions; 0 losses' .out || fail "$(cat .out)"
+	clean_check
+}
+
+t_repair_as_json()
+{
+	rich
+	plant entry 3 where 0
+	truncate -s 16M out
+	must smv repair --json ./store ./out
+	cp .out j
+	eq "$(json j '[(f["volume"],f["chunk"],f["chunks"]) for f in j["found"]]')" \
+		"[('data@a', 3, 1)]"
+	eq "$(json j '(j["written"],j["losses"],j["volumes"])')" '(True, 1, 3)'
+	io read data@b 4 >/dev/null
+	cp out store
+	eq "$(io read data@b 4)" 9 'data copied along'
+}
+
+t_repair_refuses_where_it_would_hurt()
+{
+	rich
+	truncate -s 16M none small other
+	truncate -s 8M small
+	refused 1 'smaller' smv repair ./store ./small
+	has_way_out
+	refused 1 'itself' smv repair ./store ./store
+	must smv format ./other
+	refused 1 'holds a store' smv repair ./store ./other
+	has_way_out
+	must smv repair -f ./store ./other
+	clean_check ./other
+	refused 1 '' smv repair ./none
+	refused 2 '' smv repair
+}
+
+run_tests "$@"

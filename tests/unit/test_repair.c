@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * smv_repair() on stores with random blocks of metadata destroyed: what it puts
+ * together is clean, and every snapshot reads what it did before, or an error.
+ */
+#include "unit.h"
+#include "memory.h"
+#include "repair.h"
+#include "resolve.h"
+#include "rig_host.h"
+
+#define ROUNDS 120
+#define STEPS 350
+#define CHUNKS_MAX 128
+#define VOLUMES_MAX 64
+
+static struct memory memory;
+
+/* What was read before the damage: (volume, chunk) -> where. */
+struct truth {
+	u64 number;
+	u32 flags;
+	u64 where[CHUNKS_MAX];
+};
+static struct truth truth[VOLUMES_MAX];
+static u32 truths;
+static u64 same, errors, refused, invalid;
+
+static u64 resolve(struct smv_volume *volume, u64 chunk)
+{
+	u64 where = 0;
+	int rc;
+
+	do
+		rc = smv_resolve(memory.store, volume, chunk, &where, &memory.miss);
+	while (memory_again(&memory, &rc));
+	EXPECT_EQ(rc, 0);
+	return where;
+}
+
+static void learn_truth(void)
+{
+	struct smv_volume_info info = { 0 };
+	struct smv_volume *volume;
+
+	truths = 0;
+	EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+	while ((volume = smv_volume_after(memory.store, info.number))) {
+		struct truth *t = &truth[truths];
+
+		smv_volume_info(volume, &info);
+		if (info.flags & (SMV_VOLUME_DEAD | SMV_VOLUME_HIDDEN))
+			continue;
+		EXPECT(truths++ < VOLUMES_MAX);
+		t->number = info.number;
+		t->flags = info.flags;
+		for (u64 c = 0; c < smv_volume_chunks(memory.store, volume); c++)
+			t->where[c] = resolve(volume, c);
+	}
+	memory_crash(&memory);
+}
+
+static void compare_volume(const struct truth *t)
+{
+	struct smv_volume *volume = smv_volume_number(memory.store, t->number);
+	struct smv_volume_info info;
+
+	if (!volume)
+		return; /* dropped: an error, too */
+	smv_volume_info(volume, &info);
+	if (info.flags & SMV_VOLUME_INVALID) {
+		invalid++;
+		return;
+	}
+	for (u64 c = 0; c < smv_volume_chunks(memory.store, volume); c++) {
+		u64 now = resolve(volume, c);
+
+		if (now == t->where[c])
+			same++;
+		else if (smv_where_kind(now) == SMV_WHERE_LOST)
+			errors++;
+		else
+			unit_fail(__FILE__, __LINE__, "volume %llu chunk %llu was %#llx, is %#llx",
+				  (unsigned long long)t->number, (unsigned long long)c,
+				  (unsigned long long)t->where[c], (unsigned long long)now);
+	}
+}
+
+static void expect_clean(void)
+{
+	struct smv_check check = { .read = memory_read,
+				   .context = &memory,
+				   .host = &rig_host,
+				   .blocks = memory.blocks };
+	struct smv_check_result result;
+
+	EXPECT_EQ(smv_check(&check, &result), 0);
+	if (result.damages)
+		unit_fail(__FILE__, __LINE__, "%s", result.first);
+}
+
+static int flush(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+static int repair(struct smv_repair_result *result)
+{
+	struct smv_repair repair = { .read = memory_read,
+				     .context = &memory,
+				     .blocks = memory.blocks };
+	struct smv_build build = { .write = memory_write, .flush = flush, .context = &memory };
+	struct smv_reader reader = memory_reader(&memory);
+	struct smv_image image = { 0 };
+	int rc = smv_repair(&repair, &image, result);
+
+	if (!rc) {
+		smv_build_prepare(&build, &image, &reader);
+		rc = smv_build_write(&build, &image);
+		EXPECT(!rc || rc == -ENOSPC);
+	} else {
+		EXPECT_EQ(rc, -EUCLEAN);
+		EXPECT(*result->why);
+	}
+	smv_image_free(&image);
+	return rc;
+}
+
+/* Destroys a block of nodes, groups or directory; old versions are hit as well. */
+static void destroy_one(void)
+{
+	static const u32 kinds[] = { SMV_MAGIC_NODE, SMV_MAGIC_NODE, SMV_MAGIC_GROUP,
+				     SMV_MAGIC_DIRECTORY };
+	u32 kind = kinds[unit_below(4)], seen = 0;
+	u64 chosen = 0;
+
+	for (u64 b = 3; b < memory.blocks; b++) {
+		const struct smv_disk_header *h = (void *)(memory.image + b * SMV_BLOCK_BYTES);
+
+		if (le32_to_cpu(h->magic) == kind && !unit_below(++seen))
+			chosen = b;
+	}
+	if (chosen)
+		memset(memory.image + chosen * SMV_BLOCK_BYTES + 100, 0x5a, 64);
+}
+
+static void make_history(struct memory_history *history, bool rollbacks, u64 chunks, u32 steps)
+{
+	memory_format(&memory, 4096, 1, "repair");
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	memory_history_begin(history, &memory, unit_random());
+	history->sectors = chunks * 8 - 3;
+	history->rollbacks = rollbacks;
+	for (u32 i = 0; i < steps; i++)
+		memory_history_step(history);
+	if (unit_below(2)) {
+		EXPECT_EQ(memory_close(&memory), 0);
+	} else {
+		EXPECT_EQ(memory_commit(&memory), 0);
+		memory_crash(&memory);
+	}
+}
+
+static void run_rounds(bool rollbacks, u32 blocks)
+{
+	struct smv_repair_result result;
+	struct memory_history history;
+
+	same = errors = refused = invalid = 0;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		make_history(&history, rollbacks, 100, STEPS);
+		learn_truth();
+		for (u32 k = 0; k < blocks; k++)
+			destroy_one();
+		if (repair(&result)) {
+			refused++;
+			memory_free(&memory);
+			continue;
+		}
+		expect_clean();
+		EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+		for (u32 k = 0; k < truths; k++)
+			compare_volume(&truth[k]);
+		memory_crash(&memory);
+		/* and it can be worked with */
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		for (u32 k = 0; k < 30; k++)
+			memory_history_step(&history);
+		EXPECT_EQ(memory_close(&memory), 0);
+		expect_clean();
+		memory_free(&memory);
+	}
+}
+
+UNIT_TEST(repair_of_an_undamaged_store_loses_nothing)
+{
+	run_rounds(true, 0);
+	EXPECT_EQ(errors + refused, 0);
+	EXPECT_LT(1000, same);
+}
+
+UNIT_TEST(repair_never_makes_a_snapshot_read_anothers_data)
+{
+	run_rounds(false, 1);
+	EXPECT_LT(1000, same);
+	EXPECT_LT(100, errors);
+	EXPECT_EQ(refused, 0);
+}
+
+UNIT_TEST(repair_of_much_damage_reads_right_or_as_an_error)
+{
+	run_rounds(false, 12);
+	EXPECT_LT(1000, same);
+	EXPECT_LT(100, errors);
+}
+
+UNIT_TEST(repair_in_mid_rollback_is_right_or_refused)
+{
+	run_rounds(true, 4);
+	EXPECT_LT(1000, same);
+	EXPECT_LT(0, refused);
+}
+
+/* With the node above lost, the leaves are found by the bitmaps: nothing is lost. */
+UNIT_TEST(leaves_below_a_lost_node_are_all_found)
+{
+	struct smv_repair_result result;
+	struct memory_history history;
+	u64 rounds = 0;
+
+	for (u32 i = 0; i < 40; i++) {
+		const struct smv_disk_super *super;
+		u64 slot = 1, root;
+
+		make_history(&history, false, 120, 1200);
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		learn_truth();
+		for (u64 s = 1; s <= 2; s++) {
+			const struct smv_disk_header *h =
+				(void *)(memory.image + s * SMV_BLOCK_BYTES);
+			const struct smv_disk_header *best =
+				(void *)(memory.image + slot * SMV_BLOCK_BYTES);
+
+			if (le64_to_cpu(h->generation) > le64_to_cpu(best->generation))
+				slot = s;
+		}
+		super = (void *)(memory.image + slot * SMV_BLOCK_BYTES);
+		root = le64_to_cpu(super->exceptions.root.block);
+		if (super->exceptions.internals) {
+			rounds++;
+			memset(memory.image + root * SMV_BLOCK_BYTES, 0, SMV_BLOCK_BYTES);
+			EXPECT_EQ(repair(&result), 0);
+			EXPECT_EQ(result.losses, 0);
+			expect_clean();
+			errors = 0;
+			EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+			for (u32 k = 0; k < truths; k++)
+				compare_volume(&truth[k]);
+			memory_crash(&memory);
+			EXPECT_EQ(errors, 0);
+		}
+		memory_free(&memory);
+	}
+	EXPECT_LT(5, rounds);
+}

@@ -62,6 +62,9 @@ static int io_write(struct world *w, const struct smv_io *io)
 		sum ^= smv_port_crc32c(i, io->buffer[i], SMV_BLOCK_BYTES);
 	}
 	host_latency(w);
+	if (w->host.writes_super && w->checkpoint_delay && io->block[0] <= 2)
+		WAIT(w, .kind = WAIT_CLOCK,
+		     .a = w->clock + random_below(&w->random, w->checkpoint_delay));
 	for (u32 i = 0; i < io->count; i++)
 		now ^= smv_port_crc32c(i, io->buffer[i], SMV_BLOCK_BYTES);
 	if (now != sum)
@@ -243,10 +246,12 @@ static bool checkpoint_io(struct world *w, struct smv_io *io, int *error, u32 *f
 	if (w->checkpoint_delay)
 		WAIT(w, .kind = WAIT_CLOCK,
 		     .a = w->clock + random_below(&w->random, w->checkpoint_delay));
+	w->host.writes_super = io->op == SMV_IO_WRITE && io->block[0] <= 2;
 	if (super_fails(w, io, *failures))
 		*error = -EIO;
 	else
 		*error = host_io(w, io);
+	w->host.writes_super = false;
 	if (*error && ++*failures > 20) {
 		smv_store_fail(w->host.store, "the store cannot be written");
 		return false;

@@ -13,6 +13,7 @@
  *   r volume chunk            read
  *   F volume                  flush
  *   C                         a checkpoint
+ *   SUPER                     on, until a superblock is being written
  *   full                      the ballast takes what is free
  *   .                         everything comes to rest and is checked
  *   CUT, REBOOT               power cut; restart, the caches survive
@@ -85,7 +86,8 @@ static const struct sim_script scripts[] = {
 	SCRIPT("history", NULL, 0), /* a random one */
 	SCRIPT("inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE),
 	SCRIPT("mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE),
-	SCRIPT("recover_flush", "S 0 2|w 2 0 a|C|w 2 1 a F|C|w 2 2 a F|BOOTCUT|CUT", SIM_ALL_FREE),
+	SLOW("recover_flush", "S 0 2|w 2 0 a F|C|.|w 2 1 a F|C|SUPER|w 2 2 a F|BOOTCUT|CUT",
+	     SIM_ALL_FREE),
 	SCRIPT("mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE),
 	SCRIPT("pass_race", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|D 3|S 2 4|w 2 2 a|w 2 1 a|.",
 	       SIM_ALL_FREE),
@@ -239,6 +241,9 @@ static void item(struct script_player *s, char *text)
 		world_ballast(s->w, 0);
 	} else if (strstr(word[0], "CUT") || strstr(word[0], "BOOT")) {
 		cut(s, word[0]);
+	} else if (!strcmp(word[0], "SUPER")) {
+		for (u32 n = 0; n < 3000 && !s->w->host.writes_super; n++)
+			world_step(s->w);
 	} else if (word[0][0] == '.') {
 		rest(s, "rest");
 	} else if (word[0][0] == 'C') {

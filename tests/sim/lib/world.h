@@ -105,6 +105,7 @@ struct host {
 	bool moving[SIM_ORIGINS];
 	u64 want; /* somebody waits for this lsn */
 	bool want_checkpoint;
+	bool writes_super; /* the superblock is on its way */
 	bool checkpoint_waits; /* for a moment without records */
 	u64 room, space; /* counters: there may be more of it now */
 	u64 generation;

@@ -17,6 +17,7 @@
  *
  *   --count N        default: for take 100, otherwise all
  *   --writes N       before each snapshot; by `write' to each volume (default 4)
+ *   --every N        take: writes before each N-th snapshot only (default 1)
  *   --sectors N      largest write (default 40)
  *   --chain
  *   --order WORD     for verify and delete: oldest (default), newest, random
@@ -46,12 +47,13 @@ enum order { OLDEST, NEWEST, RANDOM };
 static struct {
 	uint64_t count;
 	uint64_t writes;
+	uint64_t every;
 	uint64_t sectors;
 	bool chain;
 	enum order order;
 	uint64_t max;
 	uint64_t seed;
-} o = { .writes = 4, .sectors = 40, .seed = 1 };
+} o = { .writes = 4, .every = 1, .sectors = 40, .seed = 1 };
 
 static struct dm_store store;
 static char device[64]; /* the origin's, MAJOR:MINOR */
@@ -164,14 +166,16 @@ static void take_one(void)
 {
 	uint64_t i = header->entries;
 	uint64_t of = o.chain ? i - 1 : 0;
+	bool writes = o.writes && i % o.every == 0;
 	struct entry *entry = &entries[i];
 	char line[512];
 	char reply[DM_TEXT];
 
 	if (i == header->room)
 		die("many: no room for another snapshot");
-	write_some(&volumes[0]);
-	if (of) {
+	if (writes)
+		write_some(&volumes[0]);
+	if (writes && of) {
 		volume_up(&store, &volumes[of], device);
 		write_some(&volumes[of]);
 	}
@@ -182,7 +186,7 @@ static void take_one(void)
 	entry->number = number(reply);
 	if (entry->number <= entries[i - 1].number)
 		die("the number %" PRIu64 " is not above the one before", entry->number);
-	if (of)
+	if (writes && of)
 		volume_down(&store, &volumes[of]);
 	memcpy(maps + i * header->sectors, volumes[of].map, header->sectors * 4);
 	volume_load(i);
@@ -285,6 +289,8 @@ static void option(int argc, char **argv, int *i)
 		o.count = number(value);
 	} else if (!strcmp(name, "--writes")) {
 		o.writes = number(value);
+	} else if (!strcmp(name, "--every")) {
+		o.every = number(value);
 	} else if (!strcmp(name, "--sectors")) {
 		o.sectors = number(value);
 	} else if (!strcmp(name, "--max")) {

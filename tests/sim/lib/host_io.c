@@ -62,6 +62,9 @@ static int io_write(struct world *w, const struct smv_io *io)
 		sum ^= smv_port_crc32c(i, io->buffer[i], SMV_BLOCK_BYTES);
 	}
 	host_latency(w);
+	if (io->preflush && io->block[0] > 2 && w->commit_delay)
+		WAIT(w, .kind = WAIT_CLOCK,
+		     .a = w->clock + random_below(&w->random, w->commit_delay));
 	if (w->host.writes_super && w->checkpoint_delay && io->block[0] <= 2)
 		WAIT(w, .kind = WAIT_CLOCK,
 		     .a = w->clock + random_below(&w->random, w->checkpoint_delay));

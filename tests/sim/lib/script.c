@@ -42,7 +42,8 @@
 /* Many records wait for the commit in flight. */
 #define FAST(says, items)                                                                          \
 	{                                                                                          \
-		.name = says, .text = items, .free_chunks = SIM_ALL_FREE, .pause = 6               \
+		.name = says, .text = items, .free_chunks = SIM_ALL_FREE, .pause = 6,              \
+		.commit_delay = 120                                                                \
 	}
 
 static const struct sim_script scripts[] = {
@@ -81,8 +82,8 @@ static const struct sim_script scripts[] = {
 	SCRIPT("whole", "S 0 2|w 2 0 a F|S 0,1 3,4|S 0,1 5,6|S 0,1 7,8|CUT", SIM_ALL_FREE),
 	SCRIPT("checkpoint", "S 0 2|W 0 0 a|C|w 2 0 a|w 2 1 a|W 0 1 a|C|x 2 0|W 0 2 a|C|CUT", 8),
 	SCRIPT("merge", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|w 3 1 a|S 3 4|D 2|D 3|F 4|CUT", SIM_ALL_FREE),
-	FAST("inc", "S 0,1 2,3|S 0 4|S 1 5|S 0,1 6,7|CUT|"
-		    "S 0,1 8,9|S 0 10|S 1 11|S 0,1 12,13|CUT"),
+	FAST("inc", "S 0 2|S 1 3|S 0 4|S 1 5|S 0 6|S 1 7|CUT|"
+		    "S 0 8|S 1 9|S 0 10|S 1 11|S 0 12|S 1 13|CUT"),
 	SCRIPT("history", NULL, 0), /* a random one */
 	SCRIPT("inval_durable", "S 0 2|.|full|W 0 0 a|CUT", SIM_ALL_FREE),
 	SCRIPT("mover_waits", "S 0 2|w 2 0 a|.|full|R 0 2 -|.", SIM_ALL_FREE),
@@ -331,6 +332,7 @@ bool script_run(struct world *w, const struct sim_config *config, const struct s
 	if (!setjmp(w->out)) {
 		world_begin(w, &mine);
 		w->checkpoint_delay = script->delay ? script->delay : w->checkpoint_delay;
+		w->commit_delay = script->commit_delay ? script->commit_delay : w->commit_delay;
 		play(w, script);
 	}
 	world_end(w);

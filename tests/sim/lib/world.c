@@ -209,6 +209,7 @@ static void choose(struct world *w)
 	w->reuse = random_chance(&w->random, 800);
 	w->policy = random_chance(&w->random, 300) ? SMV_POLICY_HOLD : SMV_POLICY_DROP;
 	w->mover_permille = permille[random_below(&w->random, 5)];
+	w->commit_delay = delay[random_below(&w->random, 6)] / 4;
 	w->checkpoint_delay = delay[random_below(&w->random, 6)];
 	w->overlay_entries = 32 << random_below(&w->random, 4);
 	if (!c->chunk_blocks)

@@ -133,6 +133,7 @@ struct world {
 	u32 policy;
 	u32 mover_permille;
 	u32 overlay_entries;
+	u32 commit_delay; /* the same for a commit */
 	u32 checkpoint_delay; /* steps that each of its I/Os may take, at most */
 	struct disk *origin[SIM_ORIGINS];
 	struct disk *store;
@@ -278,6 +279,7 @@ struct sim_script {
 	u32 free_chunks; /* SIM_ALL_FREE, or as many as the ballast leaves */
 	u32 pause; /* steps after each item, about; 0: by the seed */
 	u32 delay; /* steps that a checkpoint's I/O takes at most; 0: by the seed */
+	u32 commit_delay; /* the same for a commit */
 };
 
 /* NULL: none of that name. */

@@ -44,6 +44,7 @@ static void clean_worker(struct work_struct *work)
 	struct smv_dev *dev = container_of(to_delayed_work(work), struct smv_dev, clean_work);
 	unsigned long delay = 0;
 	int r = 0, steps;
+	bool more;
 
 	WRITE_ONCE(dev->clean_active, true);
 	for (steps = 0; steps < CLEAN_STEPS && clean_may_run(dev); steps++) {
@@ -58,7 +59,10 @@ static void clean_worker(struct work_struct *work)
 		DMERR_LIMIT("%s: the cleaner cannot go on: %d", dev->name, r);
 	if (r != 1)
 		delay = HZ;
-	if (clean_may_run(dev) && (r || smv_store_wants(dev->store) & SMV_WANT_CLEAN))
+	smv_lock(dev);
+	more = r || smv_store_wants(dev->store) & SMV_WANT_CLEAN;
+	smv_unlock(dev);
+	if (more && clean_may_run(dev))
 		queue_delayed_work(dev->back, &dev->clean_work, delay);
 	WRITE_ONCE(dev->clean_active, false);
 }

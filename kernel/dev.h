@@ -133,7 +133,9 @@ struct smv_dev {
 	unsigned int waiting; /* held for space */
 
 	/* first writes gathered; under lock */
-	unsigned int copying, copied;
+	unsigned int copying, copied, committing;
+	unsigned int depth; /* how many there were at once, of late */
+	bool commit_asked; /* not only by gathered writes */
 
 	/* data I/O on the store, in two generations; under lock, but for the counters */
 	atomic_t ios[2];
@@ -302,6 +304,7 @@ int smv_wait_durable(struct smv_dev *dev, u64 lsn);
 void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
 int smv_flush_data(struct smv_dev *dev, u64 written);
 void smv_gather(struct smv_dev *dev);
+void smv_gather_begin(struct smv_dev *dev);
 void smv_space_back(struct smv_dev *dev);
 
 /* A reference on a generation of data I/O; taken under dev->lock. */

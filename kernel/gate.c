@@ -91,7 +91,7 @@ static void gate_start(struct smv_bio *io, struct smv_unit *unit, struct list_he
 	unit->io = io;
 	smv_unit_places(unit, io->vol, io->target->device->bdev);
 	if (unit->job.todo == SMV_TODO_COPY)
-		dev->copying++;
+		smv_gather_begin(dev);
 	list_add_tail(&unit->list, list);
 	atomic_inc(&io->pending);
 	io->started = true;

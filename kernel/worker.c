@@ -15,9 +15,9 @@
  * generation of data I/O that may still use them has ended (rule 10 of the
  * crash rules).
  *
- * Gathering: first writes kick a commit when half of those under way have been
- * copied, or none is being copied any more (smv_gather()); everybody else who
- * waits for an lsn kicks one at once.
+ * Gathering: first writes kick a commit when half of those under way of late have
+ * been copied, or none is being copied any more (smv_gather()); everybody else
+ * who waits for an lsn kicks one at once.
  *
  * A crash anywhere here leaves what the engine promises: a commit is whole or
  * not there.
@@ -79,6 +79,7 @@ void smv_fail(struct smv_dev *dev, const char *reason)
 
 void smv_commit_kick(struct smv_dev *dev)
 {
+	WRITE_ONCE(dev->commit_asked, true);
 	queue_work(dev->meta, &dev->commit_work);
 }
 
@@ -233,11 +234,34 @@ static void hold_worker(struct work_struct *work)
 
 /* ---- commit ---- */
 
+/* Under dev->lock: a first write begins to be copied. */
+void smv_gather_begin(struct smv_dev *dev)
+{
+	dev->copying++;
+	dev->depth = max(dev->depth, dev->copying + dev->copied + dev->committing);
+}
+
+static bool gather_is_ripe(struct smv_dev *dev)
+{
+	return dev->copied && (!dev->copying || 2 * dev->copied >= dev->depth);
+}
+
 /* Under dev->lock: a first write's copy was published or given up. */
 void smv_gather(struct smv_dev *dev)
 {
-	if (dev->copied && dev->copied >= dev->copying)
-		smv_commit_kick(dev);
+	if (gather_is_ripe(dev))
+		queue_work(dev->meta, &dev->commit_work);
+}
+
+/* A commit has ended: those it served may come back, and count as long as they may. */
+static void gather_end(struct smv_dev *dev)
+{
+	unsigned int now = dev->copying + dev->copied + dev->committing;
+
+	dev->committing = 0;
+	if (dev->depth > now)
+		dev->depth -= DIV_ROUND_UP(dev->depth - now, 4);
+	smv_gather(dev);
 }
 
 /*
@@ -251,6 +275,7 @@ static int commit_once(struct smv_dev *dev, bool keep)
 
 	if (r != 1)
 		return r;
+	dev->committing = dev->copied;
 	dev->copied = 0;
 	if (!keep)
 		smv_unlock(dev);
@@ -258,6 +283,7 @@ static int commit_once(struct smv_dev *dev, bool keep)
 	if (!keep)
 		smv_lock(dev);
 	smv_commit_end(dev->store, r);
+	gather_end(dev);
 	if (r)
 		DMERR("%s: a commit could not be written: %d", dev->name, r);
 	else if (written > dev->flushed)
@@ -272,7 +298,10 @@ static void commit_worker(struct work_struct *work)
 
 	mutex_lock(&dev->commit_mutex);
 	smv_lock(dev);
-	commit_once(dev, false);
+	if (dev->commit_asked || gather_is_ripe(dev)) {
+		WRITE_ONCE(dev->commit_asked, false);
+		commit_once(dev, false);
+	}
 	durable = smv_store_durable(dev->store);
 	smv_unlock(dev);
 	mutex_unlock(&dev->commit_mutex);

@@ -37,7 +37,7 @@ filename=$dev@a
 [b]
 filename=$dev@b
 END
-must fio --output=fio.out job.fio || { cat fio.out; fail fio; }
+must fio --eta=never --output=fio.out job.fio || { cat fio.out; fail fio; }
 grep -q 'err= 0' fio.out
 must stamp check $dev@keep --tag 1
 eq "$(field s0 dropped)" 0 dropped

@@ -17,7 +17,7 @@ dev=/dev/mapper/s0-data
 # Writes of 4K, one in each chunk.
 load()	# NAME DEPTH RW
 {
-	fio --name="$1" --filename=$dev --ioengine=libaio --direct=1 --bs=4k \
+	fio --eta=never --name="$1" --filename=$dev --ioengine=libaio --direct=1 --bs=4k \
 		--rw="$3:12k" --size=$((writes * 16))k --iodepth="$2" \
 		--output=fio.out || { cat fio.out; fail fio; }
 }

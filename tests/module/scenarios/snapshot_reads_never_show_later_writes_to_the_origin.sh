@@ -4,7 +4,7 @@
 # timeout: 40
 
 mkdisk origin 6M latency=200
-mkdisk store 48M latency=100
+mkdisk store 96M latency=100
 stamp write "$origin" --tag 1 --map o.map
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data

@@ -445,6 +445,12 @@ static int write_all(struct building *b)
 	int rc;
 
 	memcpy(b->super, &b->image->super, sizeof(*b->super));
+	memset(&b->super->volumes, 0, sizeof(b->super->volumes));
+	memset(&b->super->exceptions, 0, sizeof(b->super->exceptions));
+	make_super(b);
+	/* what no superblock can say is found before anything is lost */
+	if (smv_super_verify(b->super, slot))
+		return -EINVAL;
 	rc = clear_supers(b);
 	if (!rc)
 		rc = build_tree(b, true, &b->super->volumes);
@@ -479,9 +485,12 @@ int smv_build_write(const struct smv_build *build, const struct smv_image *image
 
 /* -- what the device holds already ----------------------------------------------------------- */
 
+/* Numbers beyond any that could have been reached were never counted up to. */
+#define REACHABLE (1ULL << 60)
+
 static u64 larger(u64 a, u64 b)
 {
-	return a > b ? a : b;
+	return b < REACHABLE && b > a ? b : a;
 }
 
 void smv_build_prepare(struct smv_build *build, const struct smv_image *image,

@@ -27,7 +27,7 @@
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 #define NO_CHUNK (~0ULL)
 
-enum way { WAY_FROM, WAY_TO, WAY_PENDING, WAYS };
+enum route { WAY_FROM, WAY_TO, WAY_PENDING, WAYS };
 
 /* One volume's part in one way. */
 struct step {
@@ -88,7 +88,7 @@ static struct cursor *cursor_of(struct comparing *c, u64 volume, bool origin)
 }
 
 /* From @v as of @epoch to the origin; *end: the epoch it is read as of there. */
-static int lay_way(struct comparing *c, enum way way, struct smv_volume_info *v, u64 epoch,
+static int lay_way(struct comparing *c, enum route way, struct smv_volume_info *v, u64 epoch,
 		   u64 *end)
 {
 	u64 last = way == WAY_PENDING ? c->origin.roll_epoch - 1 : NO_CHUNK;
@@ -250,7 +250,7 @@ static int pass(struct comparing *c, u64 chunk)
 
 /* -- comparing --------------------------------------------------------------- */
 
-static bool find(const struct comparing *c, enum way way, u64 *where)
+static bool find(const struct comparing *c, enum route way, u64 *where)
 {
 	const struct step *best = NULL;
 

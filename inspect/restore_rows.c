@@ -119,12 +119,12 @@ static int next_text(struct smv_rows *rows, struct smv_row *row)
 	if (c == EOF)
 		return ferror(rows->in) ? -EIO : 0;
 	unget(rows, c);
-	if (!get_word(rows, " \n", row->word) || !*row->word)
+	if (!get_word(rows, "\n ", row->word) || !*row->word)
 		return wrong(rows, "a line does not begin with a word");
 	while ((c = get(rows)) == ' ') {
 		int rc;
 
-		if (!get_word(rows, "= \n", name) || get(rows) != '=' || !smv_row_field(row, name))
+		if (!get_word(rows, "=\n ", name) || get(rows) != '=' || !smv_row_field(row, name))
 			return wrong(rows, "a field is not KEY=VALUE");
 		rc = text_value(rows, row);
 		if (rc)

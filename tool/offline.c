@@ -104,6 +104,11 @@ int smv_offline_write(struct smv_device *device, const struct smv_image *image)
 	if (rc == -ENOSPC)
 		return smv_fail(device->path, "has no room for the metadata beside the data: use a "
 					      "larger device");
+	if (rc == -EINVAL)
+		return smv_fail(device->path,
+				"was left as it is: no store can say that (%s): use "
+				"what snapmv dump printed",
+				strerror(-rc));
 	if (rc)
 		return smv_fail(device->path,
 				"cannot be written (%s), it holds no store now: check "

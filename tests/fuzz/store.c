@@ -3,13 +3,14 @@
  * Hostile store images: whatever the metadata says, check, a read-only opening
  * with all look-ups, and an opening for writing with some work never crash,
  * hang, fail an assertion, read outside or allocate without bound. What they
- * answer does not matter here, but for one thing: what check calls clean can be
- * opened and read to the end.
+ * answer does not matter here, but for two things: what check calls clean can be
+ * opened and read to the end, and what repair makes of it check calls clean.
  *
  * libFuzzer calls LLVMFuzzerTestOneInput(); replay.c does for kept inputs.
  */
 #include <stdlib.h>
 #include "check.h"
+#include "repair.h"
 #include "resolve.h"
 #include "rig_host.h"
 #include "store.h"
@@ -145,6 +146,35 @@ static void work(struct memory *memory, u64 seed, bool clean)
 	memory_crash(memory);
 }
 
+static int flush(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+/* Whatever it is: what repair writes is clean. */
+static void repair(struct memory *memory)
+{
+	struct smv_repair repair = { .read = memory_read,
+				     .context = memory,
+				     .blocks = memory->blocks };
+	struct smv_build build = { .write = memory_write, .flush = flush, .context = memory };
+	struct smv_reader reader = memory_reader(memory);
+	struct smv_repair_result result;
+	struct smv_image image = { 0 };
+	int rc = smv_repair(&repair, &image, &result);
+
+	if (!rc) {
+		smv_build_prepare(&build, &image, &reader);
+		rc = smv_build_write(&build, &image);
+		if (rc && rc != -ENOSPC)
+			die("repair cannot be written");
+		if (!rc && !check_image(memory))
+			die("repair is not clean");
+	}
+	smv_image_free(&image);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 {
 	struct memory memory;
@@ -157,6 +187,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes)
 	if (!read_only(&memory) && clean)
 		die("check says clean, but it cannot be read");
 	work(&memory, bytes, clean);
+	memory_free(&memory);
+	fuzz_mutate(fuzz_base(data[0] & 0x7f), &memory, data, bytes);
+	repair(&memory);
 	memory_free(&memory);
 	return 0;
 }

@@ -224,6 +224,19 @@ static void load_progress(struct smv_backend *backend, struct smv_vol *vol)
 	free(name);
 }
 
+static void load_fingerprint(struct smv_backend *backend, struct smv_vol *vol)
+{
+	char *reply;
+	u32 byte;
+
+	if (say(backend, &reply, "fingerprint %llu", (unsigned long long)vol->info.number))
+		return;
+	for (u32 i = 0; i < sizeof(vol->fingerprint); i++)
+		if (strlen(reply) >= 2 * i + 2 && sscanf(reply + 2 * i, "%2x", &byte) == 1)
+			vol->fingerprint[i] = (u8)byte;
+	free(reply);
+}
+
 /* A row of `list'; false: it is none. */
 static bool load_row(struct smv_backend *backend, const char *row, u64 *last)
 {
@@ -257,8 +270,10 @@ static bool load_row(struct smv_backend *backend, const char *row, u64 *last)
 	info.memo = memo;
 	info.identity = identity;
 	vol = smv_vols_add(backend, &info);
-	if (smv_vol_is_origin(vol))
+	if (smv_vol_is_origin(vol)) {
 		load_progress(backend, vol);
+		load_fingerprint(backend, vol);
+	}
 	free(identity);
 	free(memo);
 	free(full);

@@ -174,7 +174,7 @@ static int set_device(const struct smv_args *args, const char *path)
 	if (!rc && smv_identity_make(&device, identity))
 		rc = smv_fail(path, "its path is too long: use a shorter one");
 	if (!rc) {
-		rc = backend->ops->identity(backend, vol, identity, vol->fingerprint);
+		rc = backend->ops->identity(backend, vol, identity, NULL);
 		if (rc)
 			rc = smv_backend_fail(name, rc);
 	}

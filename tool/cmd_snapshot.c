@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include "commands.h"
 #include "device.h"
+#include "fingerprint.h"
 #include "target.h"
 #include "text.h"
 
@@ -238,6 +239,16 @@ static int check_rollback(const struct smv_args *args, const struct smv_roll *ro
 	return rc;
 }
 
+/* The move changes the raw device: what was recorded of it is no measure any more. */
+static int drop_fingerprint(struct smv_backend *backend, struct smv_vol *origin)
+{
+	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
+
+	if (!smv_fingerprint_is_set(origin->fingerprint))
+		return 0;
+	return backend->ops->identity(backend, origin, origin->info.identity, none);
+}
+
 static int roll(struct smv_backend *backend, const struct smv_args *args)
 {
 	struct smv_roll roll = { .force = smv_args_has(args, 'f') };
@@ -260,7 +271,9 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 	if (roll.undo)
 		rc = check_undo(backend, roll.origin, roll.undo);
 	if (!rc) {
-		rc = backend->ops->rollback(backend, &roll);
+		rc = drop_fingerprint(backend, roll.origin);
+		if (!rc)
+			rc = backend->ops->rollback(backend, &roll);
 		if (!rc && roll.undo)
 			printf("%s@%s\n", roll.origin->name, roll.undo);
 		if (!rc && smv_args_has(args, 'w'))

@@ -5,8 +5,9 @@
  * in the first 128 KiB and are written at each mount (ext4, btrfs, XFS once
  * anything was changed); XFS's journal and evenly spread samples are in it, too.
  *
- * Layout: version, then eight checksums: head, tail, XFS journal, and five
- * groups of samples. Weak side: a program that overwrites a few blocks in the
+ * Layout: version, size, then 64-bit hashes: head, tail, XFS journal, and three
+ * groups of samples. Not crc32c: these filesystems end their superblocks with
+ * one, and a crc over data with its own crc is the same whatever the data. Weak side: a program that overwrites a few blocks in the
  * middle of a device is noticed only by chance.
  */
 #include <stdlib.h>
@@ -15,8 +16,8 @@
 
 #define HEAD_BYTES (128u << 10)
 #define TAIL_BYTES (64u << 10)
-#define GROUPS 5u
-#define GROUP_SAMPLES 64u
+#define GROUPS 3u
+#define GROUP_SAMPLES 100u
 #define VERSION 1u
 #define LOG_BYTES_MAX (16u << 20)
 
@@ -24,16 +25,27 @@ struct fingerprint {
 	__le32 version;
 	__le32 pad;
 	__le64 bytes;
-	__le32 head;
-	__le32 tail;
-	__le32 journal;
-	__le32 samples[GROUPS];
-	u8 zero[SMV_FINGERPRINT_BYTES - 16 - 12 - 4 * GROUPS];
+	__le64 head;
+	__le64 tail;
+	__le64 journal;
+	__le64 samples[GROUPS];
 };
 SMV_STATIC_ASSERT(sizeof(struct fingerprint) == SMV_FINGERPRINT_BYTES);
 
-/* Adds bytes of the device to a checksum; @offset and @bytes are whole sectors. */
-static int add(struct smv_device *device, u64 offset, u64 bytes, u32 *crc)
+/* @bytes: a multiple of 8. */
+static void mix(u64 *hash, const u8 *data, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 8) {
+		__le64 word;
+
+		memcpy(&word, data + i, 8);
+		*hash = (*hash ^ le64_to_cpu(word)) * 0xff51afd7ed558ccdULL;
+		*hash ^= *hash >> 32;
+	}
+}
+
+/* Adds bytes of the device to a hash; @offset and @bytes are whole sectors. */
+static int add(struct smv_device *device, u64 offset, u64 bytes, u64 *hash)
 {
 	u8 *buffer = smv_text_alloc(HEAD_BYTES);
 	int rc = 0;
@@ -42,7 +54,7 @@ static int add(struct smv_device *device, u64 offset, u64 bytes, u32 *crc)
 		size_t part = bytes < HEAD_BYTES ? (size_t)bytes : HEAD_BYTES;
 
 		rc = smv_device_read(device, offset, buffer, part);
-		*crc = smv_port_crc32c(*crc, buffer, part);
+		mix(hash, buffer, part);
 		offset += part;
 		bytes -= part;
 	}
@@ -60,7 +72,7 @@ static u64 be(const u8 *p, u32 bytes)
 }
 
 /* XFS's internal journal; a lazy XFS may write nothing else for a while. */
-static int add_xfs_journal(struct smv_device *device, u64 size, u32 *crc)
+static int add_xfs_journal(struct smv_device *device, u64 size, u64 *hash)
 {
 	u8 *sb = smv_text_alloc(SMV_BLOCK_BYTES);
 	u64 block, start, length, offset, agblklog;
@@ -79,7 +91,7 @@ static int add_xfs_journal(struct smv_device *device, u64 size, u32 *crc)
 	if (length > LOG_BYTES_MAX)
 		length = LOG_BYTES_MAX;
 	if (offset < size && length <= size - offset)
-		rc = add(device, offset, length, crc);
+		rc = add(device, offset, length, hash);
 out:
 	free(sb);
 	return rc;
@@ -89,7 +101,7 @@ int smv_fingerprint_make(struct smv_device *device, u64 sectors, u8 *out)
 {
 	struct fingerprint f = { .version = cpu_to_le32(VERSION) };
 	u64 size = sectors * SMV_SECTOR_BYTES, blocks = size / SMV_BLOCK_BYTES;
-	u32 head = ~0u, tail = ~0u, journal = ~0u;
+	u64 head = 1, tail = 1, journal = 1;
 	int rc;
 
 	f.bytes = cpu_to_le64(size);
@@ -99,19 +111,19 @@ int smv_fingerprint_make(struct smv_device *device, u64 sectors, u8 *out)
 	if (!rc)
 		rc = add_xfs_journal(device, size, &journal);
 	for (u32 g = 0; g < GROUPS && !rc; g++) {
-		u32 crc = ~0u;
+		u64 hash = 1;
 
 		for (u32 i = 0; i < GROUP_SAMPLES && !rc && blocks; i++) {
 			u64 n = g * GROUP_SAMPLES + i, all = GROUPS * GROUP_SAMPLES;
 			u64 block = blocks / all * n + blocks % all * n / all;
 
-			rc = add(device, block * SMV_BLOCK_BYTES, SMV_BLOCK_BYTES, &crc);
+			rc = add(device, block * SMV_BLOCK_BYTES, SMV_BLOCK_BYTES, &hash);
 		}
-		f.samples[g] = cpu_to_le32(crc);
+		f.samples[g] = cpu_to_le64(hash);
 	}
-	f.head = cpu_to_le32(head);
-	f.tail = cpu_to_le32(tail);
-	f.journal = cpu_to_le32(journal);
+	f.head = cpu_to_le64(head);
+	f.tail = cpu_to_le64(tail);
+	f.journal = cpu_to_le64(journal);
 	memcpy(out, &f, sizeof(f));
 	return rc;
 }

@@ -1,0 +1,55 @@
+# An origin that was written to while its store was down is refused at activation, with
+# the way out; -f accepts it with its snapshots marked suspect. One that was only read, one
+# without snapshots, and one after a crash or a rollback are not.
+# timeout: 240
+
+mkdisk origin 64M
+mkdisk store 64M
+smv format -c 16K -l s0 "$store"
+smv add "$store" "$origin" data
+
+# without snapshots it may be changed as one likes
+smv activate "$store"
+smv deactivate s0
+mkfs ext4 "$origin"
+smv activate "$store"
+smv snapshot data a
+smv deactivate s0
+
+# read, but not written
+run dd if="$origin" of=/dev/null bs=1M status=none
+run dumpe2fs -h "$origin" >/dev/null 2>&1
+smv activate "$store"
+eq "$(json '.stores[0].volumes[] | select(.name == "data@a") | .suspect' list)" false
+smv deactivate s0
+
+# mounted read-write
+run mount -t ext4 "$origin" /mnt
+run umount /mnt
+mustfail 'data.*without the module.*-f' snapmv activate "$store"
+eq "$(json '.stores[0].active' list)" false 'the store, refused,'
+mustfail 'without the module' snapmv activate data@a
+smv activate -f "$store"
+eq "$(json '.stores[0].volumes[] | select(.name == "data@a") | .suspect' list)" true
+must sh -c 'snapmv list | grep -q "^data@a .*suspect"'
+# what is taken from now on is not
+smv snapshot data b
+eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+smv deactivate s0
+smv activate "$store"
+smv deactivate s0
+
+# a rollback's move changes it, too, whoever runs it
+smv activate "$store"
+run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
+smv deactivate s0
+smv rollback --wait -S "$store" data@b
+smv activate "$store"
+eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
+smv deactivate data
+smv activate data@b
+smv rollback --wait data@b
+smv deactivate s0
+smv activate "$store"
+smv deactivate s0

@@ -49,7 +49,7 @@ static inline bool smv_compat_is_mounted(struct block_device *bdev)
 #if KERNEL_VERSION(6, 6, 0) <= LINUX_VERSION_CODE
 	return READ_ONCE(bdev->bd_holder_ops) == &fs_holder_ops;
 #else
-	return READ_ONCE(bdev->bd_super) != NULL;
+	return !!READ_ONCE(bdev->bd_super);
 #endif
 }
 

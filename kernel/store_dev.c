@@ -214,7 +214,7 @@ static int store_message(struct dm_target *ti, unsigned int argc, char **argv, c
 
 static bool id_given(const u8 *id)
 {
-	return memchr_inv(id, 0, SMV_UUID_BYTES) != NULL;
+	return !!memchr_inv(id, 0, SMV_UUID_BYTES);
 }
 
 static void store_table(struct store_target *target, char *result, unsigned int maxlen)
@@ -241,8 +241,8 @@ static void store_table(struct store_target *target, char *result, unsigned int 
 		DMEMIT(" overlay_entries %u", f->overlay_entries);
 }
 
-static void store_status(struct dm_target *ti, status_type_t type, unsigned int flags,
-			 char *result, unsigned int maxlen)
+static void store_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,
+			 unsigned int maxlen)
 {
 	struct store_target *target = ti->private;
 

@@ -13,8 +13,9 @@
 
 #include "dev.h"
 
-static int target_devices(struct smv_target *target, char **argv)
+static int target_devices(struct smv_target *target, char **argv, bool snapshot)
 {
+	smv_mode_t mode = snapshot ? SMV_MODE_READ : dm_table_get_mode(target->ti->table);
 	struct dm_target *ti = target->ti;
 	struct smv_dev *dev;
 	int r;
@@ -30,7 +31,7 @@ static int target_devices(struct smv_target *target, char **argv)
 		return -ENODEV;
 	}
 	target->dev = dev;
-	r = dm_get_device(ti, argv[2], dm_table_get_mode(ti->table), &target->device);
+	r = dm_get_device(ti, argv[2], mode, &target->device);
 	if (r) {
 		ti->error = "the origin's device cannot be opened";
 		return r;
@@ -176,7 +177,7 @@ int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool sn
 		return -ENOMEM;
 	}
 	target->ti = ti;
-	r = target_devices(target, argv);
+	r = target_devices(target, argv, snapshot);
 	if (!r) {
 		mutex_lock(&target->dev->command);
 		r = target_open(target, argv[1], snapshot);

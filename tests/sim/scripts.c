@@ -68,7 +68,7 @@ static int hunt(struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .name = "canary", .seeds = 300, .first = 1, .seconds = 20 };
+	struct options o = { .name = "canary", .seeds = 300, .first = 1, .seconds = 120 };
 	double start = options_now();
 	int failed = 0;
 

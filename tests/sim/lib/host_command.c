@@ -147,7 +147,7 @@ static int record_snapshot(struct world *w, const struct op *op, u64 *lsn)
 		return record_parts(w, op, 0, op->parts, lsn);
 	error = record_parts(w, op, 0, 1, lsn);
 	if (!error)
-		host_step(w);
+		error = host_durable(w, *lsn);
 	return error ? error : record_parts(w, op, 1, 1, lsn);
 }
 

@@ -155,7 +155,9 @@ $(BUILD)/fuzz/store: CC := clang
 $(BUILD)/fuzz/store: $(patsubst %.c,$(BUILD)/fuzz/%.o,$(fuzz_sources) $(fuzz_library))
 	$(call link,$(FUZZ) -fsanitize=fuzzer)
 
-fuzz: $(BUILD)/fuzz/store
+fuzz:
+	@command -v clang >/dev/null || { echo 'make fuzz needs: apt-get install clang libclang-rt-14-dev'; exit 1; }
+	$(Q)$(MAKE) --no-print-directory $(BUILD)/fuzz/store
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(Q)ASAN_OPTIONS=quarantine_size_mb=2:malloc_context_size=8 \
 		$(BUILD)/fuzz/store -max_total_time=$(FUZZ_TIME) -max_len=265 -len_control=0 -timeout=20 \

@@ -13,8 +13,8 @@ int smv_resolve(struct smv_store *store, struct smv_volume *volume, u64 chunk, u
 		u64 *miss);
 
 /* Is the origin's chunk still to be moved by its rollback, and from where? -ENOENT: no. */
-int smv_resolve_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
-			u64 *where, u64 *miss);
+int smv_resolve_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 *where,
+			u64 *miss);
 
 /* As above, leaving aside what has been moved but is not in the journal. */
 bool smv_resolve_is_marked(const struct smv_volume *origin, u64 chunk);

@@ -152,8 +152,7 @@ static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
 {
 	if (!io->held_since)
 		io->held_since = jiffies | 1;
-	return timeout_s &&
-	       time_after_eq(jiffies, io->held_since + (unsigned long)timeout_s * HZ);
+	return timeout_s && time_after_eq(jiffies, io->held_since + (unsigned long)timeout_s * HZ);
 }
 
 /*
@@ -178,8 +177,7 @@ bool smv_bio_hold(struct smv_bio *io)
 		smv_bio_end(io, BLK_STS_DM_REQUEUE);
 		return true;
 	}
-	io->wait.deadline =
-		timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
+	io->wait.deadline = timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
 	spin_lock_irq(&dev->wait_lock);
 	retry = dev->space_epoch != io->space_epoch || READ_ONCE(vol->noflush);
 	if (!retry)

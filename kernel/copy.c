@@ -182,8 +182,8 @@ static void copy_get_pages(struct smv_unit *unit)
 	u32 bytes = unit_bytes(unit), i, pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	struct smv_dev *dev = unit->dev;
 
-	unit->block = alloc_pages(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP,
-				  get_order(bytes));
+	unit->block =
+		alloc_pages(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP, get_order(bytes));
 	if (unit->block)
 		return;
 	mutex_lock(&dev->page_mutex);

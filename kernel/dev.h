@@ -99,7 +99,7 @@ struct smv_dev {
 	struct smv_settings settings; /* a copy, for looking at without the lock */
 	struct xarray reported; /* numbers of the invalid snapshots reported */
 
-	struct mutex command;
+	struct mutex command; /* one message or constructor at a time */
 	struct list_head vols; /* under the list's mutex */
 
 	/* host_kernel.c */
@@ -123,7 +123,7 @@ struct smv_dev {
 	struct smv_io checkpoint_io;
 	bool checkpoint_asked;
 	bool clean_active;
-	spinlock_t wait_lock;
+	spinlock_t wait_lock; /* the lists of waiters, free units */
 	wait_queue_head_t wait;
 	struct list_head lsn_list, room_list, space_list, unit_list, fall_list;
 	u64 durable;
@@ -146,7 +146,7 @@ struct smv_dev {
 	struct list_head units; /* free */
 	struct smv_unit *unit_array;
 	mempool_t pages;
-	struct mutex page_mutex;
+	struct mutex page_mutex; /* one copy at a time draws on the pool of pages */
 
 	/* range.c */
 	spinlock_t fall_lock;
@@ -191,7 +191,7 @@ struct smv_vol {
 	u64 lsn;
 	atomic64_t written;
 
-	spinlock_t range_lock;
+	spinlock_t range_lock; /* ranges */
 	struct rb_root_cached ranges;
 	u64 range_sequence;
 	atomic_t falls; /* in flight, of an origin */
@@ -234,7 +234,8 @@ struct smv_bio {
 	bool fua; /* after it, what a FLUSH does */
 	int verdict; /* of the last pass */
 	struct smv_job job; /* the one that found no space */
-	u64 dropped[2], dropped_end[2]; /* epochs, and up to which chunk smv_drop() has seen to them */
+	u64 dropped[2],
+		dropped_end[2]; /* epochs, and up to which chunk smv_drop() has seen to them */
 	u64 space_epoch; /* when it began */
 	unsigned long held_since;
 };
@@ -275,8 +276,8 @@ struct smv_features {
 	u32 overlay_entries;
 };
 extern struct mutex smv_stores_mutex;
-int smv_dev_get(struct dm_target *ti, struct block_device *bdev, const struct smv_features *features,
-		struct smv_dev **found);
+int smv_dev_get(struct dm_target *ti, struct block_device *bdev,
+		const struct smv_features *features, struct smv_dev **found);
 struct smv_dev *smv_dev_find(struct block_device *dm_bdev);
 void smv_dev_put_target(struct smv_dev *dev);
 void smv_dev_put(struct smv_dev *dev);

@@ -217,15 +217,13 @@ int smv_host_fetch(struct smv_dev *dev, u64 block)
 	buffer = mempool_alloc(&dev->blocks, GFP_NOIO);
 	r = fetch_read(dev, block, buffer);
 	if (r) {
-		DMERR_LIMIT("%s: metadata block %llu cannot be read: %d", dev->name,
-			    block, r);
+		DMERR_LIMIT("%s: metadata block %llu cannot be read: %d", dev->name, block, r);
 	} else {
 		smv_lock(dev);
 		r = smv_store_provide(dev->store, block, buffer);
 		smv_unlock(dev);
 		if (r)
-			DMERR_LIMIT("%s: metadata block %llu is damaged", dev->name,
-				    block);
+			DMERR_LIMIT("%s: metadata block %llu is damaged", dev->name, block);
 	}
 	mempool_free(buffer, &dev->blocks);
 	return r ? -EIO : 0;

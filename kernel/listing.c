@@ -47,8 +47,9 @@ static int list_row(struct smv_dev *dev, struct smv_volume *volume, char *row, s
 	smv_volume_info(volume, &i);
 	smv_vol_name(dev, volume, name);
 	list_flags(i.flags, flags);
-	return snprintf(row, size, "%llu %s %llu %llu %llu %llu %llu %s %u %s %llu %llu %llu %llu\n",
-			i.number, list_kind(i.flags), i.parent, i.taken_of, i.created_s, i.sectors,
+	return snprintf(row, size,
+			"%llu %s %llu %llu %llu %llu %llu %s %u %s %llu %llu %llu %llu\n", i.number,
+			list_kind(i.flags), i.parent, i.taken_of, i.created_s, i.sectors,
 			i.exceptions, flags, i.opens, name, i.origin, i.epoch, i.asof,
 			i.roll_volume ? i.roll_source : 0);
 }

@@ -344,8 +344,8 @@ int smv_message(struct smv_dev *dev, unsigned int argc, char **argv, char *resul
 	for (i = 0; i < command.argc && !r; i++)
 		r = smv_text_decode(command.argv[i]);
 	if (!message || r) {
-		DMERR("%s: unknown message, or an argument is encoded wrong: %s",
-		      dev->name, argv[0]);
+		DMERR("%s: unknown message, or an argument is encoded wrong: %s", dev->name,
+		      argv[0]);
 		return -EINVAL;
 	}
 	r = run_message(message, &command);

@@ -337,8 +337,7 @@ static void move_worker(struct work_struct *work)
 	if (r == -ENOENT)
 		r = mover_finish(vol);
 	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY)
-		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d",
-			    dev->name, r);
+		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d", dev->name, r);
 	if (mover_may_run(vol))
 		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, moved));
 }

@@ -12,7 +12,7 @@
 
 #include "dev.h"
 
-DEFINE_MUTEX(smv_stores_mutex);
+DEFINE_MUTEX(smv_stores_mutex); /* the list of stores, their volumes, their references */
 static LIST_HEAD(stores);
 
 /* A reference on the store whose dm device this is, or NULL. */
@@ -221,8 +221,7 @@ static int dev_close_engine(struct smv_dev *dev)
 	r = smv_checkpoint_step(dev->store, true, 0, &dev->checkpoint_io, &miss);
 	smv_unlock(dev);
 	while (r == 1 || r == -EAGAIN) {
-		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) :
-				 smv_host_fetch(dev, miss);
+		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) : smv_host_fetch(dev, miss);
 		if (error && (r == -EAGAIN || ++failures > 2))
 			return error;
 		smv_lock(dev);

@@ -59,8 +59,7 @@ static bool report_invalid(struct smv_dev *dev)
 			continue;
 		xa_store(&dev->reported, number, xa_mk_value(1), GFP_NOIO);
 		smv_vol_name(dev, volume, name);
-		DMWARN("%s: snapshot %s is invalid: the store was full", dev->name,
-		       name);
+		DMWARN("%s: snapshot %s is invalid: the store was full", dev->name, name);
 		news = true;
 	}
 	smv_unlock(dev);
@@ -91,8 +90,8 @@ void smv_report_state(struct smv_dev *dev)
 		dev->low = info.low;
 		if (info.low) {
 			news = true;
-			DMWARN("%s: below the low-water mark: %llu chunks left for data",
-			       dev->name, info.available_chunks);
+			DMWARN("%s: below the low-water mark: %llu chunks left for data", dev->name,
+			       info.available_chunks);
 		}
 	}
 	if (READ_ONCE(dev->full) != dev->full_reported) {

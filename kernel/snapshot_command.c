@@ -77,8 +77,8 @@ static int point_freeze(struct point *point, char **names)
 			continue;
 		r = smv_compat_freeze(dm_disk(md)->part0);
 		if (r) {
-			DMERR("%s: the filesystem on %s cannot be frozen: %d",
-			      point->dev->name, dm_device_name(md), r);
+			DMERR("%s: the filesystem on %s cannot be frozen: %d", point->dev->name,
+			      dm_device_name(md), r);
 			dm_put(md);
 			return r;
 		}
@@ -250,8 +250,7 @@ int smv_command_snapshot(struct smv_command *command)
 	int r = 0;
 
 	if (command->argc < 5 || (command->argc - 2) % 3 ||
-	    (command->argc - 2) / 3 > SMV_SNAPSHOT_PARTS ||
-	    kstrtou64(command->argv[0], 10, &now) ||
+	    (command->argc - 2) / 3 > SMV_SNAPSHOT_PARTS || kstrtou64(command->argv[0], 10, &now) ||
 	    kstrtouint(command->argv[1], 10, &freeze) || freeze > 1)
 		return -EINVAL;
 	point = kzalloc(sizeof(*point), GFP_KERNEL);

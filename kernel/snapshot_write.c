@@ -343,8 +343,8 @@ static bool write_overwrites(struct smv_bio *io, struct bio *bio)
 	io->generation = smv_io_enter(dev);
 	io->counted = true;
 	bio_set_dev(bio, dev->bdev);
-	bio->bi_iter.bi_sector = smv_store_sector(dev, job.to) +
-				 (bio->bi_iter.bi_sector & (dev->chunk_sectors - 1));
+	bio->bi_iter.bi_sector =
+		smv_store_sector(dev, job.to) + (bio->bi_iter.bi_sector & (dev->chunk_sectors - 1));
 	return true;
 }
 

@@ -85,8 +85,11 @@ void smv_status_store(struct smv_dev *dev, char *result, unsigned int maxlen)
 	rolling = count_rolling(dev);
 	smv_unlock(dev);
 	smv_text_encode(text, sizeof(text), i.settings.label);
-	DMEMIT("%s %s %*phN %u %llu", i.failed ? "failed" : i.read_only ? "read-only" : "ok", text,
-	       (int)SMV_UUID_BYTES, i.uuid, dev->chunk_sectors, i.chunks);
+	DMEMIT("%s %s %*phN %u %llu",
+	       i.failed	   ? "failed" :
+	       i.read_only ? "read-only" :
+			     "ok",
+	       text, (int)SMV_UUID_BYTES, i.uuid, dev->chunk_sectors, i.chunks);
 	DMEMIT(" %llu %llu %llu %llu %llu %llu", i.data_chunks, i.meta_chunks, i.free_chunks,
 	       i.reserved_chunks, i.available_chunks, i.held_chunks);
 	DMEMIT(" %llu %llu %llu %llu %llu %u", i.exceptions, i.origins, i.snapshots, i.ghosts,

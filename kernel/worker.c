@@ -364,13 +364,12 @@ static int checkpoint_steps(struct smv_dev *dev, int r, u64 miss)
 	int error, failures = 0;
 
 	while (r == 1 || r == -EAGAIN) {
-		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) :
-				 smv_host_fetch(dev, miss);
+		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) : smv_host_fetch(dev, miss);
 		if (error && (r == -EAGAIN || failures++ == CHECKPOINT_TRIES))
 			return error;
 		smv_lock(dev);
-		r = smv_checkpoint_step(dev->store, false, r == 1 ? error : 0,
-					&dev->checkpoint_io, &miss);
+		r = smv_checkpoint_step(dev->store, false, r == 1 ? error : 0, &dev->checkpoint_io,
+					&miss);
 		smv_unlock(dev);
 		if (error && r == 1)
 			msleep(CHECKPOINT_PAUSE_MS);

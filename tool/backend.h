@@ -25,8 +25,8 @@ struct smv_vol {
 #define SMV_MODULE_COUNTERS(X)                                                                     \
 	X(rolling)                                                                                 \
 	X(full)                                                                                    \
-	X(waiting) X(copies) X(moves) X(snapshot_copies) X(gated) X(passed) X(dropped) X(lost)     \
-		X(events)
+	X(waiting)                                                                                 \
+	X(copies) X(moves) X(snapshot_copies) X(gated) X(passed) X(dropped) X(lost) X(events)
 
 struct smv_module_state {
 	u64 rolling, full, waiting, copies, moves, snapshot_copies, gated, passed, dropped, lost;

@@ -16,12 +16,24 @@
 #include "text.h"
 
 const struct smv_command *const smv_commands[] = {
-	&smv_command_format,   &smv_command_erase,    &smv_command_add,
-	&smv_command_remove,   &smv_command_activate, &smv_command_deactivate,
-	&smv_command_snapshot, &smv_command_delete,   &smv_command_rollback,
-	&smv_command_rename,   &smv_command_list,     &smv_command_status,
-	&smv_command_set,      &smv_command_check,    &smv_command_dump,
-	&smv_command_restore,  &smv_command_repair,   &smv_command_diff,
+	&smv_command_format,
+	&smv_command_erase,
+	&smv_command_add,
+	&smv_command_remove,
+	&smv_command_activate,
+	&smv_command_deactivate,
+	&smv_command_snapshot,
+	&smv_command_delete,
+	&smv_command_rollback,
+	&smv_command_rename,
+	&smv_command_list,
+	&smv_command_status,
+	&smv_command_set,
+	&smv_command_check,
+	&smv_command_dump,
+	&smv_command_restore,
+	&smv_command_repair,
+	&smv_command_diff,
 	NULL,
 };
 
@@ -79,8 +91,7 @@ static int run(int argc, char **argv)
 	}
 	command = find_command(argv[1]);
 	if (!command)
-		return smv_usage("unknown %s %s", *argv[1] == '-' ? "option" : "command",
-				 argv[1]);
+		return smv_usage("unknown %s %s", *argv[1] == '-' ? "option" : "command", argv[1]);
 	smv_text_command(command->name);
 	if (argc == 3 && !strcmp(argv[2], "--version")) {
 		puts("snapmv " SMV_VERSION);

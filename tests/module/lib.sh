@@ -7,6 +7,7 @@
 SMV_LAST='(start)'
 SMV_STORES=		# devices formatted as stores, to be checked at the end
 SMV_DM=			# device-mapper devices made by dm_make, newest first
+SMV_DM_DISKS=		# and by mkdisk: they stay until the end
 SMV_DISKS=0
 SMV_CUT=		# this phase ends in a power cut
 SMV_RND=$SMV_SEED
@@ -149,7 +150,9 @@ mkdisk()
 	md_dev=/dev/$md_name
 	[ -b "$md_dev" ] || fail "mkdisk $md_var: no device appeared"
 	if [ $((md_size & 1048575)) -ne 0 ]; then
-		dm_make "$md_var.disk" "0 $((md_size >> 9)) linear $md_dev 0"
+		run dmsetup create "$md_var.disk" --table \
+			"0 $((md_size >> 9)) linear $md_dev 0"
+		SMV_DM_DISKS="$md_var.disk $SMV_DM_DISKS"
 		md_dev=/dev/mapper/$md_var.disk
 	fi
 	echo "# disk $md_var: $md_dev, $md_size bytes $*"
@@ -160,7 +163,7 @@ rmdisk()	# DEV: a disk of mkdisk goes away for good
 {
 	case $1 in
 	/dev/mapper/*)
-		dm_remove "${1#/dev/mapper/}" ;;
+		run dmsetup remove "${1#/dev/mapper/}" ;;
 	*)	rmdir "/sys/kernel/config/nullb/${1#/dev/}" ;;
 	esac
 }
@@ -377,25 +380,27 @@ unmount_all()
 	done
 }
 
-remove_dm()
+remove_dm()	# NAME...
 {
-	for rm_name in $SMV_DM; do
+	for rm_name; do
 		dmsetup remove "$rm_name" >/dev/null 2>&1 || :
 	done
 }
 
-# take_down: everything unmounted, deactivated, checked. May be called in
+# take_down: everything unmounted, deactivated, checked; only disks stay. May be called in
 # mid-scenario; what was formatted is remembered until it has been checked, so
 # after a new activation call remember_store if it is to be checked again.
 take_down()
 {
 	unmount_all
-	remove_dm
+	# shellcheck disable=SC2086
+	remove_dm $SMV_DM
 	take_down_stores ''
 	for tk_dev in $SMV_STORES; do
 		[ ! -b "$tk_dev" ] || check_store "$tk_dev"
 	done
-	remove_dm
+	# shellcheck disable=SC2086
+	remove_dm $SMV_DM
 }
 
 lib_exit()	# STATUS
@@ -405,7 +410,8 @@ lib_exit()	# STATUS
 		# What is to be cut is left as it is.
 		[ -z "$SMV_CUT" ] || exit 0
 		# Its own shell: a failure of fail() is to be seen here.
-		(take_down; echo "# taken down") && exit 0
+		# shellcheck disable=SC2086
+		(take_down; remove_dm $SMV_DM_DISKS; echo "# taken down") && exit 0
 		echo "FAIL: the teardown"
 		exit 1
 	fi
@@ -413,7 +419,9 @@ lib_exit()	# STATUS
 	set +e
 	exec 2>&1
 	timeout 5 dmsetup status | head -n 40
-	(unmount_all; remove_dm; take_down_stores -f) >/dev/null 2>&1
+	# shellcheck disable=SC2086
+	(unmount_all; remove_dm $SMV_DM; take_down_stores -f
+	 remove_dm $SMV_DM $SMV_DM_DISKS) >/dev/null 2>&1
 	exit 1
 }
 

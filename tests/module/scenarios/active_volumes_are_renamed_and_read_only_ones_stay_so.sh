@@ -52,9 +52,12 @@ eq "$(snapmv activate -r new@first)" /dev/mapper/vault-new@first
 mustfail '.' sh -c 'dd if=/dev/zero of=/dev/mapper/vault-new@first bs=4k count=1 oflag=direct status=none 2>&1 | head -n 1 >&2; exit 1'
 eq "$(blockdev --getro /dev/mapper/vault-new@first)" 1 read-only
 run dd if=/dev/mapper/vault-new@first of=/dev/null bs=1M status=none
-eq "$(snapmv list -s --json new@first | jq -r '.stores[0].volumes[0].own_bytes')" 524288 \
-	'own space of an active store'
+# Of an active store: both snapshots need the 512K, then one has them alone.
+space='.stores[0].volumes[0] | "\(.own_bytes) \(.shared_bytes)"'
+eq "$(json "$space" list -s new@first)" '0 524288' 'own and shared space'
 eq "$(snapmv list -q | tr '\n' ' ')" 'new more new@first new@c '
+smv delete new@c
+eq "$(json "$space" list -s new@first)" '524288 0' 'own and shared space'
 smv deactivate new@first
 mustfail 'not active' snapmv deactivate new@first
 smv deactivate vault

@@ -2,7 +2,7 @@
 # taken: after activation the origin holds what it was rolled back to and what
 # was written since, each snapshot its data, and the move goes on to its end.
 # host: powercut
-# disks: origin=48M store=96M
+# disks: origin=48M store=224M
 # rounds: 3
 # timeout: 90
 

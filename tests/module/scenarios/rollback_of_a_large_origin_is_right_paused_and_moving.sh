@@ -6,7 +6,7 @@
 
 size=$(scaled 320 48)
 mkdisk origin "${size}M"
-mkdisk store $((size * 3 / 2))M
+mkdisk store $((size * 3))M
 smv format -l s0 "$store"
 smv add "$store" "$origin" data
 dev=/dev/mapper/s0-data

@@ -3,9 +3,10 @@
 # size, another name, the same volume under a second name) are refused, and
 # nothing changes.
 # timeout: 90
+# memory: 1G
 
 mkdisk origin 16M
-mkdisk store 96M
+mkdisk store 320M	# each of the snapshots may need all of the origin
 mkdisk origin2 16M
 mkdisk store2 32M
 smv format -c 16K -l s0 "$store"

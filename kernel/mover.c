@@ -336,6 +336,10 @@ static void move_worker(struct work_struct *work)
 	r = mover_run(vol, &moved);
 	if (r == -ENOENT)
 		r = mover_finish(vol);
+	if (r == -ENOSPC) {
+		WRITE_ONCE(dev->full, true);
+		smv_report_state(dev);
+	}
 	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY)
 		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d", dev->name, r);
 	if (mover_may_run(vol))

@@ -215,7 +215,8 @@ static int check_undo(struct smv_backend *backend, const struct smv_vol *origin,
 	return rc;
 }
 
-static int check_rollback(const struct smv_args *args, const struct smv_roll *roll)
+static int check_rollback(struct smv_backend *backend, const struct smv_args *args,
+			  const struct smv_roll *roll)
 {
 	const char *name = args->arg[0];
 	const struct smv_vol *origin = roll->origin;
@@ -229,6 +230,11 @@ static int check_rollback(const struct smv_args *args, const struct smv_roll *ro
 				origin->name);
 	if (roll->snapshot->info.flags & SMV_VOLUME_INVALID)
 		return smv_fail(name, "is invalid (the store was full): it can only be deleted");
+	if (!origin->device && backend->active && smv_args_has(args, 'w'))
+		return smv_fail(name,
+				"the data moves only while %s is active: activate it first, or "
+				"leave --wait away",
+				origin->name);
 	if (!origin->device)
 		return 0;
 	where = smv_device_mounted(origin->device_dev);
@@ -261,7 +267,7 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 	roll.origin = smv_vol_number(backend, roll.snapshot->info.origin);
 	if (!roll.origin)
 		return smv_fail(args->arg[0], "its origin is missing: run snapmv check");
-	rc = check_rollback(args, &roll);
+	rc = check_rollback(backend, args, &roll);
 	if (rc)
 		return rc;
 	if (smv_args_has(args, 'u'))
@@ -312,7 +318,7 @@ const struct smv_command smv_command_rollback = {
 	.synopsis = "[--wait] [--no-undo] [--undo NAME] [-f] [-S STORE-DEV] ORIGIN@SNAPSHOT",
 	.summary = "Makes the origin read as the snapshot from now on.",
 	.help = "The present state is kept as a new snapshot, whose name is printed. The data\n"
-		"moves in the background while the store is active; until it has, the raw device\n"
+		"moves in the background while the origin is active; until it has, the raw device\n"
 		"is a mix. Of an inactive store it moves with --wait or once activated.\n",
 	.options = rollback_options,
 	.least = 1,

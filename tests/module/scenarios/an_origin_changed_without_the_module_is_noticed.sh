@@ -49,7 +49,10 @@ eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" 
 run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
 smv deactivate data
 smv activate data@b
-smv rollback --wait data@b
+mustfail 'activate it first' snapmv rollback --wait data@b
+smv rollback data@b
+smv activate data
+wait_for 30 is s0-data rolling 0
 smv deactivate s0
 smv activate "$store"
 smv deactivate s0

@@ -9,7 +9,7 @@
  *
  * Readers of a volume are its children in the table and, for a snapshot that is
  * alive, its own epoch. A rollback's hidden child reads only chunks that are not
- * marked in the journal. Death is for ever: new readers come as of the present
+ * marked in the journal (I-HELD). Death is for ever: new readers come as of the present
  * epoch, or as of one that is read already. So a pass may take any time, and
  * what it frees needs no second look; what serves epochs from the one on in
  * which the pass began, it leaves alone, unless the volume was dead by then.

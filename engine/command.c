@@ -3,7 +3,8 @@
  * Commands: each checks everything, reserves room for all its records, and only
  * then changes anything. After that nothing can fail but the commit. All
  * records of a command go into one commit, so a crash leaves it done or not
- * done (I-ATOMIC); it is done for the user when that commit is durable.
+ * done (I-ATOMIC); it is done for the user when that commit is durable. So
+ * several snapshots of one command are one point (I-GROUP).
  *
  * What a snapshot command must have drained, flushed and staged before is the
  * host's duty (store.h); the record itself is the point in time.

@@ -4,7 +4,7 @@
  * apply) and one that replays it (apply alone), so run time and recovery cannot
  * differ. Records state what is, not what to do: a put names what it replaced,
  * so that replay knows which chunks it took and gave without reading the tree
- * (I-REPLAY).
+ * (I-REPLAY). It is the only door to both journal and map (I-ONE-LOG).
  *
  * Crash: a record is there whole or not at all, and with all the others of its
  * call, since a commit takes whatever whole calls have appended (I-ATOMIC).

@@ -17,7 +17,7 @@
  * Crash: a chunk whose mark is not durable is pending again: it reads as R's
  * copy, and is moved again. That undoes no write that was flushed, since a FLUSH
  * of the origin completes after the marks of what was written before
- * (I-FLUSH-MARKS). What was in place before the first move was kept under the
+ * (I-FLUSH-MARKS). It ends by one record when all is marked (I-ROLL-END). What was in place before the first move was kept under the
  * label r by then, if anybody needs it.
  *
  * Weak side: a chunk whose data the source has lost stays pending, reads as an

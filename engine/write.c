@@ -14,6 +14,9 @@
  * I-COPY-FIRST: an exception is recorded after its copy has completed.
  * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
  * I-RECHECK: publishing decides anew whether the copy is still needed.
+ * I-ROLL-LABEL: before a MOVE what is in place is kept with the rollback's epoch.
+ * I-DROP: where there is no space, snapshots are invalid before they lose a chunk.
+ * I-ZERO: a discarded chunk of a snapshot leaves an entry, which reads as zeroes.
  *
  * Crash: before the record is durable, the store chunk is free and the origin
  * untouched; after it, the exception serves the snapshots and the origin's

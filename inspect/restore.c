@@ -2,7 +2,7 @@
 /*
  * A dump becomes a store's volumes and exceptions again. It promises that every
  * field that dump.c writes is taken in, or the dump refused, naming line and field; a
- * dump without its end is refused; fields it does not know are passed over (they
+ * dump without its end is refused (I-RESTORE-WHOLE); fields it does not know are passed over (they
  * are only ever added).
  *
  * Nothing is written here. Weak side: all of it is kept in memory (image.c).

@@ -10,7 +10,7 @@
  *
  * Falls: reads of an origin in place on behalf of a snapshot. They are
  * registered under dev->lock, with the engine's answer that sent them there, and
- * end when the read has completed. A write to the chunk waits for them after the
+ * end when the read has completed (I-FALL-THROUGH). A write to the chunk waits for them after the
  * engine has said GO: later reads find the exception.
  *
  * The weak side: the end of any awaited fall wakes all who wait for falls of

@@ -6,7 +6,7 @@
  * volumes concerned are closed and their writes drained; then every origin
  * concerned is flushed and, if it is being rolled back, its marks are staged;
  * then the record is made and committed; then the gates open. A write is on
- * one side whole. Whatever happens, gates open and filesystems thaw before the
+ * one side whole (I-EXACT-POINT). Whatever happens, gates open and filesystems thaw before the
  * message returns.
  *
  * Rules: freezing writes, and held writes may have to wait for a delete: so it

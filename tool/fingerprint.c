@@ -3,7 +3,8 @@
  * A fingerprint of an origin's contents. It promises that mounting any of the
  * usual filesystems read-write, or a new one, changes it: their superblocks lie
  * in the first 128 KiB and are written at each mount (ext4, btrfs, XFS once
- * anything was changed); XFS's journal and evenly spread samples are in it, too.
+ * anything was changed); XFS's journal and evenly spread samples are in it, too
+ * (I-FINGERPRINT).
  *
  * Layout: version, size, then 64-bit hashes: head, tail, XFS journal, and three
  * groups of samples. Not crc32c: these filesystems end their superblocks with

@@ -227,7 +227,7 @@ static int run(struct smv_store *store, int error, struct smv_io *io, u64 *miss)
 	} while (!ret && checkpoint->phase != SMV_CHECKPOINT_IDLE);
 	if (ret == 1)
 		checkpoint->blocks += io->count;
-	if (ret < 0 && ret != -EAGAIN)
+	if (ret < 0 && ret != -EAGAIN && ret != -ENOMEM)
 		return failed(store, ret,
 			      ret == -EUCLEAN ? "a checkpoint found a damaged metadata block" :
 						"a checkpoint found no room for metadata");

@@ -17,6 +17,9 @@
  *  - the heights come from a generator with a fixed seed: the same puts make
  *    the same list, so a history replays exactly.
  *
+ * One slab is there from the beginning, and a cleared overlay keeps what it has: who
+ * finds no memory for more finds room after a checkpoint.
+ *
  * It is memory only: a crash takes it and the journal's replay makes it again.
  *
  * Weak side: heights can be foreseen, so somebody who chooses keys could make
@@ -49,6 +52,8 @@ static u32 slabs_max(const struct smv_overlay *overlay)
 int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u32 value_bytes,
 		     u32 limit)
 {
+	int err;
+
 	memset(overlay, 0, sizeof(*overlay));
 	SMV_ASSERT(value_bytes % sizeof(u64) == 0 && value_bytes <= SLAB_BYTES / 4);
 	overlay->host = *host;
@@ -56,7 +61,12 @@ int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u
 	overlay->limit = limit;
 	overlay->seed = 2463534242u;
 	overlay->slab = smv_host_alloc(host, slabs_max(overlay) * sizeof(*overlay->slab));
-	return overlay->slab ? 0 : -ENOMEM;
+	if (!overlay->slab)
+		return -ENOMEM;
+	err = smv_overlay_reserve(overlay, 1);
+	if (err)
+		smv_overlay_exit(overlay);
+	return err;
 }
 
 void smv_overlay_exit(struct smv_overlay *overlay)

@@ -32,7 +32,7 @@ struct smv_overlay {
 	struct smv_overlay_entry *head[SMV_OVERLAY_LEVELS];
 };
 
-/* @limit entries at most; memory comes with smv_overlay_reserve(). */
+/* @limit entries at most; memory for the first comes at once, more with smv_overlay_reserve(). */
 int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u32 value_bytes,
 		     u32 limit);
 void smv_overlay_exit(struct smv_overlay *overlay);

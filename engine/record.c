@@ -34,7 +34,10 @@ int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
 	    (volumes && smv_map_active(&store->volumes)->count + volumes > SMV_VOLUME_CHANGES))
 		return -EBUSY;
 	error = smv_map_reserve(&store->exceptions, 2 * entries);
-	return error ? error : smv_map_reserve(&store->volumes, volumes);
+	if (!error)
+		error = smv_map_reserve(&store->volumes, volumes);
+	/* A checkpoint empties what there is, and each overlay has some: room comes. */
+	return error == -ENOMEM ? -EBUSY : error;
 }
 
 static void damaged(struct smv_store *store, const char *what)

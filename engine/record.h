@@ -11,8 +11,8 @@
 
 /*
  * Room for records on @entries exceptions and @volumes volumes, all of one
- * commit. -EBUSY: commit, reap or checkpoint first; -EROFS; -EIO: the store
- * has failed; -ENOMEM. May allocate.
+ * commit. -EBUSY: commit, reap or checkpoint first, which also makes up for memory
+ * that is not to be had; -EROFS; -EIO: the store has failed. May allocate.
  */
 int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes);
 

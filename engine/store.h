@@ -119,7 +119,8 @@ void smv_commit_end(struct smv_store *store, int error);
  * the result of the I/O it asked for last (0 at first): 1: do @io, call again;
  * 0: done (or there was nothing to do); -EAGAIN: provide *miss, call again;
  * -EBUSY: it can begin only when no commit waits or is in flight: commit, call
- * again. -EIO, -EUCLEAN, -ENOSPC: the store has failed. @clean records a clean close.
+ * again; -ENOMEM: not now: call again later. -EIO, -EUCLEAN, -ENOSPC: the store has failed.
+ * @clean records a clean close.
  * A failed superblock write is asked for again: its outcome is unknown.
  */
 int smv_checkpoint_step(struct smv_store *store, bool clean, int error, struct smv_io *io,

@@ -8,9 +8,12 @@
  * target over the store), the engine is kept, failed, until the last of them
  * goes: their devices stay, and read as errors what needs the store.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 
 #include "dev.h"
+
+#define CLOSE_PAUSE_MS 50 /* for memory to come back */
 
 DEFINE_MUTEX(smv_stores_mutex); /* the list of stores, their volumes, their references */
 static LIST_HEAD(stores);
@@ -237,7 +240,11 @@ static void dev_close(struct smv_dev *dev)
 	int r = -EBUSY, tries;
 
 	smv_worker_stop(dev);
-	for (tries = 0; tries < 16 && r == -EBUSY && !dev->read_only && !dev->failed; tries++) {
+	for (tries = 0; tries < 16 && (r == -EBUSY || r == -ENOMEM); tries++) {
+		if (dev->read_only || dev->failed)
+			break;
+		if (r == -ENOMEM)
+			msleep(CLOSE_PAUSE_MS);
 		smv_wait_durable(dev, smv_store_lsn(dev->store));
 		r = dev_close_engine(dev);
 	}

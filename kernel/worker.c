@@ -363,8 +363,13 @@ static int checkpoint_steps(struct smv_dev *dev, int r, u64 miss)
 {
 	int error, failures = 0;
 
-	while (r == 1 || r == -EAGAIN) {
-		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) : smv_host_fetch(dev, miss);
+	while (r == 1 || r == -EAGAIN || r == -ENOMEM) {
+		error = 0;
+		if (r == -ENOMEM)
+			msleep(CHECKPOINT_PAUSE_MS);
+		else
+			error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) :
+					 smv_host_fetch(dev, miss);
 		if (error && (r == -EAGAIN || failures++ == CHECKPOINT_TRIES))
 			return error;
 		smv_lock(dev);
@@ -404,7 +409,11 @@ static void checkpoint_worker(struct work_struct *work)
 		return;
 	}
 	r = checkpoint_steps(dev, r, miss);
-	if (r < 0) {
+	if (r == -EBUSY) {
+		/* It had not begun, for want of memory. */
+		WRITE_ONCE(dev->checkpoint_asked, true);
+		queue_delayed_work(dev->meta, &dev->room_work, ROOM_RETRY);
+	} else if (r < 0) {
 		DMERR("%s: a checkpoint failed: %d", dev->name, r);
 		smv_fail(dev, "a checkpoint could not be written");
 	}

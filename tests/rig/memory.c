@@ -125,25 +125,34 @@ int memory_commit(struct memory *memory)
 	return rc;
 }
 
+static int checkpoint_answer(struct memory *memory, int rc, int *error, struct smv_io *io)
+{
+	switch (rc) {
+	case -EAGAIN:
+		return fetch(memory);
+	case -EBUSY:
+		return memory_commit(memory);
+	case -ENOMEM:
+		return memory->patience && memory->patience-- ? 0 : rc;
+	default:
+		*error = do_io(memory, io);
+		return *error;
+	}
+}
+
 int memory_checkpoint(struct memory *memory, bool clean)
 {
 	struct smv_io *io = must_alloc(sizeof(*io));
 	int rc, error = 0;
 
-	for (;;) {
+	do {
 		rc = smv_checkpoint_step(memory->store, clean, error, io, &memory->miss);
 		error = 0;
-		if (rc == -EAGAIN)
-			rc = fetch(memory);
-		else if (rc == -EBUSY)
-			rc = memory_commit(memory);
-		else if (rc == 1)
-			rc = error = do_io(memory, io);
-		else
+		if (!rc)
 			break;
-		if (rc)
-			break;
-	}
+		if (rc == 1 || rc == -EAGAIN || rc == -EBUSY || rc == -ENOMEM)
+			rc = checkpoint_answer(memory, rc, &error, io);
+	} while (!rc);
 	free(io);
 	return rc;
 }

@@ -17,6 +17,7 @@ struct memory {
 	struct smv_store *store; /* NULL: not open */
 	u64 miss;
 	u32 busy;
+	u32 patience; /* how often a checkpoint may say -ENOMEM */
 	u64 reads, writes; /* blocks */
 };
 

@@ -15,7 +15,7 @@ struct rig_memory {
 };
 
 static u64 allocations, live, live_bytes, fail_in;
-static bool has_failed;
+static bool has_failed, fail_all;
 
 static void *rig_alloc(void *context, size_t bytes)
 {
@@ -24,7 +24,7 @@ static void *rig_alloc(void *context, size_t bytes)
 	(void)context;
 	SMV_ASSERT(bytes);
 	allocations++;
-	if (fail_in && !--fail_in) {
+	if (fail_all || (fail_in && !--fail_in)) {
 		has_failed = true;
 		return NULL;
 	}
@@ -56,6 +56,7 @@ const struct smv_host rig_host = { .alloc = rig_alloc, .free = rig_free, .contex
 void rig_host_reset(void)
 {
 	fail_in = 0;
+	fail_all = false;
 	has_failed = false;
 }
 
@@ -63,6 +64,11 @@ void rig_host_fail_at(u64 n)
 {
 	fail_in = n;
 	has_failed = false;
+}
+
+void rig_host_fail_all(bool fail)
+{
+	fail_all = fail;
 }
 
 bool rig_host_has_failed(void)

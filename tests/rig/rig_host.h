@@ -16,6 +16,9 @@ void rig_host_reset(void);
 /* The @n-th allocation from now fails (1: the next one), once; 0: none. */
 void rig_host_fail_at(u64 n);
 
+/* Every allocation fails from now on, until it is called with false. */
+void rig_host_fail_all(bool fail);
+
 /* Has the failure asked for happened? */
 bool rig_host_has_failed(void);
 

@@ -458,7 +458,7 @@ UNIT_TEST(without_memory_no_map_is_made)
 {
 	u64 live = rig_host_live();
 
-	for (u64 n = 1; n <= 2; n++) {
+	for (u64 n = 1; n <= 4; n++) {
 		rig_host_fail_at(n);
 		EXPECT_EQ(smv_map_init(&map, &rig_host, 16, 100), -ENOMEM);
 		EXPECT_EQ(rig_host_live(), live);

@@ -141,9 +141,13 @@ UNIT_TEST(reserve_past_the_limit_is_refused_and_below_it_granted)
 
 UNIT_TEST(put_without_room_fails_an_assertion)
 {
-	struct smv_key key = key_of(1);
+	struct smv_key key = key_of(0);
 
-	begin(1);
+	begin(20000);
+	rig_host_fail_all(true);
+	for (; !smv_overlay_reserve(&overlay, 1); key = key_of(overlay.count))
+		smv_overlay_put(&overlay, &key, NULL);
+	rig_host_reset();
 	EXPECT_ASSERT(smv_overlay_put(&overlay, &key, NULL));
 	end();
 }
@@ -152,9 +156,11 @@ UNIT_TEST(a_failed_allocation_leaves_the_overlay_whole)
 {
 	u32 i;
 
-	rig_host_fail_at(1);
-	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100), -ENOMEM);
-	EXPECT_EQ(rig_host_live(), 0);
+	for (i = 1; i <= 2; i++) {
+		rig_host_fail_at(i);
+		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100), -ENOMEM);
+		EXPECT_EQ(rig_host_live(), 0);
+	}
 	begin(20000);
 	put(1, 1);
 	rig_host_fail_at(2);

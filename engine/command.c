@@ -224,6 +224,8 @@ static u64 take(struct smv_store *store, struct smv_volume *volume, struct smv_v
 	volume->flags |= of->flags & SMV_VOLUME_SUSPECT;
 	if (parent == of) {
 		of->epoch++;
+		if (smv_volume_is_origin(of))
+			smv_volume_known_begin(store, of);
 		smv_record_volume(store, of);
 	}
 	place(store, volume, parent, asof);
@@ -312,10 +314,12 @@ int smv_rollback(struct smv_store *store, struct smv_volume *origin, struct smv_
 		smv_rollback_release(store, origin);
 		return -ENOMEM;
 	}
-	if (kept)
+	if (kept) {
 		take(store, kept, origin);
-	else
+	} else {
 		origin->epoch++;
+		smv_volume_known_begin(store, origin);
+	}
 	take(store, held, snapshot);
 	origin->roll_volume = held->number;
 	origin->roll_epoch = origin->epoch;

@@ -140,6 +140,7 @@ static int apply_put(struct smv_store *store, struct smv_volume *volume, const s
 	if (error)
 		return error;
 	put_exception(store, key, value);
+	smv_volume_known_put(volume, key);
 	if (smv_where_kind(was) == SMV_WHERE_NONE)
 		count(store, volume, 1);
 	return 0;
@@ -165,6 +166,7 @@ static int apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
 		return -EUCLEAN;
 	smv_map_remove(&store->exceptions, from);
 	put_exception(store, to, value);
+	smv_volume_known_put(to_volume, to);
 	count(store, from_volume, -1);
 	count(store, to_volume, 1);
 	return 0;

@@ -10,7 +10,8 @@
  *   else in place.
  *
  * Each volume on the way costs one search of the map; a volume without entries
- * costs none. Every call starts from the beginning: a look-up that had to wait
+ * costs none, nor does a chunk that the origin's present epoch is known not to have
+ * preserved (I-KNOWN): the first write to it reads no tree. Every call starts from the beginning: a look-up that had to wait
  * for a block holds nothing over the wait (crash-rules.md, 8).
  */
 #include "resolve.h"
@@ -43,7 +44,7 @@ static int find_undo(struct smv_store *store, const struct smv_volume *origin, u
 	struct smv_value value;
 	int error;
 
-	if (!origin->exceptions || last <= epoch)
+	if (!origin->exceptions || last <= epoch || smv_volume_knows_none(origin, chunk, epoch))
 		return -ENOENT;
 	error = smv_record_ge(store, &key, &limit, &found, &value, miss);
 	if (!error)

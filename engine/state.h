@@ -72,6 +72,14 @@ struct smv_volume {
 	u64 flush_lsn; /* of the last mark or end of a rollback */
 	u64 roll_lsn; /* of the record that began the rollback */
 	struct smv_roll *roll; /* an origin in mid-rollback */
+
+	/*
+	 * An origin: the chunks that have an undo entry labelled known_epoch, which began
+	 * while the store was open: a clear bit says that there is none. NULL: look it up.
+	 */
+	u64 *known;
+	u64 known_chunks;
+	u64 known_epoch;
 };
 
 enum smv_clean_phase { SMV_CLEAN_CHOOSE, SMV_CLEAN_JUDGE, SMV_CLEAN_END, SMV_CLEAN_MERGE };
@@ -117,6 +125,9 @@ struct smv_opening; /* store.c */
 /* Volumes changed between checkpoints, but for their counts of exceptions. */
 #define SMV_VOLUME_CHANGES 4096u
 
+/* For what the present epochs of all origins have preserved: 2 MiB a TiB of 64 KiB chunks. */
+#define SMV_KNOWN_BYTES (32u << 20)
+
 #define SMV_NUMBER_BUCKETS 4096u
 #define SMV_NAME_BUCKETS 4096u
 
@@ -155,6 +166,7 @@ struct smv_store {
 	u32 origins, snapshots, ghosts;
 	u32 passes; /* volumes with SMV_VOLUME_PASS */
 	u64 pass_last;
+	u64 known_bytes; /* of all origins */
 
 	struct smv_cleaning clean;
 	struct smv_checkpointing checkpoint;

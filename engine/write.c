@@ -376,6 +376,25 @@ static bool is_stale(const struct smv_job *job)
 	return !smv_volume_is_rolling(volume) || job->key.epoch != volume->roll_epoch;
 }
 
+static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
+{
+	bool need;
+	int error;
+
+	if (is_stale(job))
+		return cancelled(store, job, -ESTALE);
+	error = smv_resolve_need(store, job->volume, job->chunk, 0, job->key.epoch, &need, miss);
+	if (error)
+		return error;
+	if (!need)
+		return cancelled(store, job, 0);
+	/* Needed: so there is no entry of this epoch. */
+	error = put_entry(store, job->volume, &job->key, where, NOWHERE, lsn, miss);
+	if (!error)
+		job->todo = SMV_TODO_GO;
+	return error;
+}
+
 static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
 {
 	u64 was;
@@ -389,21 +408,6 @@ static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 
 	if (!error)
 		job->todo = SMV_TODO_GO;
 	return error;
-}
-
-static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
-{
-	bool need;
-	int error;
-
-	if (is_stale(job))
-		return cancelled(store, job, -ESTALE);
-	error = smv_resolve_need(store, job->volume, job->chunk, 0, job->key.epoch, &need, miss);
-	if (error)
-		return error;
-	if (!need)
-		return cancelled(store, job, 0);
-	return publish(store, job, where, lsn, miss);
 }
 
 static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)

@@ -40,7 +40,7 @@
  * anew from the same blocks (replay is idempotent).
  *
  * Weak side: a record does not cross blocks, so large records waste a part of
- * each block; recovery keeps the whole ring in memory, up to 16 MiB.
+ * each block; recovery keeps the whole ring in memory, up to 64 MiB.
  */
 #include "journal.h"
 

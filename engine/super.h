@@ -26,7 +26,7 @@ struct smv_geometry {
 
 /* What a superblock may say of the ring. */
 #define SMV_JOURNAL_BLOCKS_MIN 64u /* two full commits */
-#define SMV_JOURNAL_BLOCKS_MAX 4096u /* recovery holds the whole ring in memory */
+#define SMV_JOURNAL_BLOCKS_MAX 16384u /* recovery holds the whole ring in memory */
 
 /* Blocks that metadata may take at least, twice what a small checkpoint writes. */
 #define SMV_LEAST_META_BLOCKS 96u

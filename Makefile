@@ -6,6 +6,7 @@
 #   make demo                shows the main job in a virtual machine
 #   make check               all the tests that gate a change
 #   make check-long          the longer ones
+#   make bench               measures: docs/performance.md; BENCH=quick for a short run
 #   make unit, make sim      single groups of `make check'; see docs/testing.md
 #
 # A Makefile of files: what is in a folder is built. BUILD names another build
@@ -30,7 +31,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module format unit sim fuzz tests engine-objects demo check check-long packages clean FORCE
+.PHONY: all helpers powercut module format unit sim fuzz tests engine-objects demo bench bench-programs check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -173,6 +174,26 @@ $(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
 		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
 		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
 
+# What `make bench' runs: in the guest, and over the engine in user space.
+
+bench_guest := $(patsubst bench/guest/%.c,$(BUILD)/bench/guest/%,$(wildcard bench/guest/*.c))
+bench_user := $(patsubst bench/user/%.c,$(BUILD)/bench/%,$(wildcard bench/user/*.c))
+
+bench-programs: $(bench_guest) $(bench_user)
+
+$(BUILD)/bench/guest/%: bench/guest/%.c Makefile
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -static $(DEFS) $(WARN) -MMD -MP -MT $@ \
+		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
+		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
+
+$(BUILD)/obj/bench/%.o: INC += -Itests/rig
+
+$(BUILD)/bench/%: $(BUILD)/obj/bench/user/%.o $(BUILD)/obj/tests/rig/rig_host.o \
+		$(BUILD)/obj/libsmv.a
+	$(call link,$(CFLAGS),$(LIBS))
+
 # The disk server of the power cut tests; a plugin for nbdkit.
 
 powercut: $(BUILD)/powercut.so
@@ -219,9 +240,14 @@ demo:
 	$(Q)scripts/need-packages -g build -g module -g vm
 	$(Q)scripts/demo
 
+# All of it, or BENCH=quick, or BENCH='SECTION...' (bench/run -h).
+bench:
+	$(Q)scripts/need-packages -g build -g module -g vm -g bench
+	$(Q)bench/run $(BENCH)
+
 clean:
 	rm -rf $(BUILD)/obj $(BUILD)/san $(BUILD)/unit $(BUILD)/sim \
-		$(BUILD)/helpers $(BUILD)/module $(BUILD)/vm $(BUILD)/snapmv
+		$(BUILD)/helpers $(BUILD)/module $(BUILD)/vm $(BUILD)/bench $(BUILD)/snapmv
 
 -include $(shell find $(BUILD) -name '*.d' \
 	-not -path '$(BUILD)/kernels/*' -not -path '$(BUILD)/module/*' \

@@ -22,6 +22,9 @@ APPEND = ('console=ttyS0 loglevel=4 mitigations=off slub_debug=FZPU oops=panic '
           'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check rdinit=/init')
 
 
+USUAL = ['-smp', '2', '-accel', 'tcg,thread=multi']
+COUNTING = ['-smp', '1', '-accel', 'tcg,thread=single', '-icount', 'shift=0,sleep=off']
+
 SLOTS = int(os.environ.get('SMV_GUESTS', 2))     # guests that the whole host runs at once
 
 
@@ -42,7 +45,8 @@ class Guest:
     """A booted machine. Made ready by the constructor; use it, then stop()."""
 
     def __init__(self, kver, folder, files, memory=768, fio=False, drives=(),
-                 module=True, debug=True):
+                 module=True, debug=True, count=False):
+        """count: one CPU, and a clock that counts its instructions."""
         os.makedirs(folder, exist_ok=True)
         self.kver = kver
         self.memory = memory
@@ -56,8 +60,8 @@ class Guest:
         append = APPEND if debug else APPEND.replace('slub_debug=FZPU', '')
         open(self.console, 'w').close()
         # Should we be killed, the machine goes, too.
-        command = ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-M', 'q35', '-cpu', 'max', '-smp', '2',
-                   '-accel', 'tcg,thread=multi', '-m', str(memory), '-nodefaults',
+        command = ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-M', 'q35', '-cpu', 'max',
+                   *(COUNTING if count else USUAL), '-m', str(memory), '-nodefaults',
                    '-display', 'none', '-no-reboot', '-no-user-config',
                    '-kernel', image.kernel(kver), '-initrd', self.initrd,
                    '-append', append, '-device', 'virtio-rng-pci',

@@ -99,7 +99,7 @@ static void parse(int argc, char **argv)
 	}
 	if (!option.path || !option.count || !option.depth || option.depth > DEPTH_MAX ||
 	    (option.sync && option.depth != 1))
-		die("usage: see the head of bench/guest/load.c");
+		die("usage: load [OPTION...] DEV");
 }
 
 static void make_order(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The real engine over a host that counts, for what no machine can blur: what a long
- * load of first writes writes to the store beyond the copies, and what an opening
+ * load of first writes costs the store beyond the copies, and what an opening
  * reads. No data is read or written, only metadata; the store is a sparse file, as
  * large as it has to be, and serves other measurements afterwards.
  *
@@ -420,7 +420,7 @@ int main(int argc, char **argv)
 	bool makes = argc > 2 && !strcmp(argv[1], "make");
 
 	if (argc < 3 || (!makes && strcmp(argv[1], "open"))) {
-		fprintf(stderr, "usage: see the head of bench/user/store.c\n");
+		fprintf(stderr, "usage: store make FILE OPTION... | store open FILE\n");
 		return 2;
 	}
 	parse(argc, argv);

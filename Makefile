@@ -135,6 +135,10 @@ $(BUILD)/san/snapmv: $(tool:%.c=$(BUILD)/san/%.o) $(BUILD)/san/libsmv.a
 $(BUILD)/san/storeio: $(BUILD)/san/tests/tool/storeio.o $(BUILD)/san/libsmv.a
 	$(call link,$(SAN),$(LIBS))
 
+# Makes stores with millions of exceptions.
+$(BUILD)/bigstore: $(BUILD)/obj/tests/tool/bigstore.o $(BUILD)/obj/libsmv.a
+	$(call link,$(CFLAGS),$(LIBS))
+
 # Hostile images: kept inputs are replayed by `make check' (tests/tool/corpus.sh), and
 # `make fuzz' looks for new ones with clang's libFuzzer. FUZZ_TIME: seconds.
 
@@ -214,7 +218,7 @@ module:
 # Tests.
 
 tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv $(BUILD)/san/storeio) \
-	$(BUILD)/san/fuzz-store \
+	$(BUILD)/san/fuzz-store $(BUILD)/bigstore \
 	$(BUILD)/powercut.so
 
 unit: $(unit_programs)

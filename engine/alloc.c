@@ -159,6 +159,21 @@ static struct smv_alloc_group *group_ready(const struct smv_alloc *alloc, u64 ch
 	return group->loaded ? group : NULL;
 }
 
+bool smv_alloc_is_place(const struct smv_alloc *alloc, struct smv_store_chunk chunk)
+{
+	u32 at;
+
+	return group_find(alloc, chunk.no, &at);
+}
+
+bool smv_alloc_is_data(const struct smv_alloc *alloc, struct smv_store_chunk chunk)
+{
+	u32 at;
+	const struct smv_alloc_group *group = group_ready(alloc, chunk.no, &at);
+
+	return group && smv_alloc_bit(group->owned, at) && !smv_alloc_table_find(alloc, chunk.no);
+}
+
 /* -- data -------------------------------------------------------------------------- */
 
 int smv_alloc_hold(struct smv_alloc *alloc, struct smv_store_chunk *chunk, u64 *miss)

@@ -67,6 +67,11 @@ u64 smv_alloc_available(const struct smv_alloc *alloc);
 /* Is the bitmap for this chunk in memory? 0, -EAGAIN, -EUCLEAN; -EINVAL: no chunk for data or metadata. */
 int smv_alloc_ready(struct smv_alloc *alloc, struct smv_store_chunk chunk, u64 *miss);
 
+/* Could this be the number of a chunk for data or metadata? Heads and what lies outside are none. */
+bool smv_alloc_is_place(const struct smv_alloc *alloc, struct smv_store_chunk chunk);
+/* Is it owned, and not as metadata? Its bitmap is ready. */
+bool smv_alloc_is_data(const struct smv_alloc *alloc, struct smv_store_chunk chunk);
+
 /* Holds a free chunk, ascending from the last one. -ENOSPC, -EAGAIN, -EUCLEAN. */
 int smv_alloc_hold(struct smv_alloc *alloc, struct smv_store_chunk *chunk, u64 *miss);
 /* Gives back a held chunk that no record ever mentioned; its I/O has ended. */

@@ -186,6 +186,8 @@ static int check_part(struct smv_store *store, const struct smv_snapshot_part *p
 		return -EINVAL;
 	if (smv_volume_is(part[index].of, SMV_VOLUME_INVALID))
 		return -EIO;
+	if (part[index].of->epoch >= SMV_EPOCH_MAX)
+		return -EOVERFLOW;
 	if (smv_volume_snapshot(store, origin->name, part[index].name))
 		return -EEXIST;
 	for (i = 0; i < index; i++) {
@@ -286,6 +288,8 @@ static int check_rollback(struct smv_store *store, struct smv_volume *origin,
 		return -EALREADY;
 	if (smv_volume_is(snapshot, SMV_VOLUME_INVALID))
 		return -EIO;
+	if (origin->epoch >= SMV_EPOCH_MAX || snapshot->epoch >= SMV_EPOCH_MAX)
+		return -EOVERFLOW;
 	if (undo && !smv_name_is_snapshot(undo))
 		return -EINVAL;
 	if (undo && smv_volume_snapshot(store, origin->name, undo))

@@ -72,39 +72,46 @@ static void put_exception(struct smv_store *store, const struct smv_key *key,
 	smv_map_put(&store->exceptions, key, &disk);
 }
 
-static int take_out(int error, const struct smv_disk_value *disk, struct smv_value *value)
+/* Checksums say that a value is what was written, not that it can be true: I-SUPER-DISTRUST. */
+static int take_out(const struct smv_store *store, int error, const struct smv_disk_value *disk,
+		    struct smv_value *value)
 {
-	if (!error && value) {
-		value->where = le64_to_cpu(disk->where);
-		value->check = le64_to_cpu(disk->check);
-	}
-	return error;
+	u64 where = le64_to_cpu(disk->where);
+	struct smv_store_chunk chunk = { smv_where_low(where) };
+
+	if (error || !value)
+		return error;
+	if (smv_where_is_chunk(where) && !smv_alloc_is_place(&store->alloc, chunk))
+		return -EUCLEAN;
+	value->where = where;
+	value->check = le64_to_cpu(disk->check);
+	return 0;
 }
 
 int smv_record_ge(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
 		  struct smv_key *found, struct smv_value *value, u64 *miss)
 {
-	struct smv_disk_value disk;
+	struct smv_disk_value disk = { 0 };
 
-	return take_out(smv_map_ge(&store->exceptions, key, limit, found, &disk, miss), &disk,
-			value);
+	return take_out(store, smv_map_ge(&store->exceptions, key, limit, found, &disk, miss),
+			&disk, value);
 }
 
 int smv_record_le(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
 		  struct smv_key *found, struct smv_value *value, u64 *miss)
 {
-	struct smv_disk_value disk;
+	struct smv_disk_value disk = { 0 };
 
-	return take_out(smv_map_le(&store->exceptions, key, limit, found, &disk, miss), &disk,
-			value);
+	return take_out(store, smv_map_le(&store->exceptions, key, limit, found, &disk, miss),
+			&disk, value);
 }
 
 int smv_record_get(struct smv_store *store, const struct smv_key *key, struct smv_value *value,
 		   u64 *miss)
 {
-	struct smv_disk_value disk;
+	struct smv_disk_value disk = { 0 };
 
-	return take_out(smv_map_get(&store->exceptions, key, &disk, miss), &disk, value);
+	return take_out(store, smv_map_get(&store->exceptions, key, &disk, miss), &disk, value);
 }
 
 static void count(struct smv_store *store, struct smv_volume *volume, u64 by)

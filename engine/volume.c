@@ -449,7 +449,8 @@ static bool is_possible(const struct smv_disk_volume *disk)
 	u64 number = le64_to_cpu(disk->number), parent = le64_to_cpu(disk->parent);
 	bool origin = le32_to_cpu(disk->flags) & SMV_VOLUME_ORIGIN;
 
-	if (!number || parent >= number || origin != !parent || le64_to_cpu(disk->epoch) == 0)
+	if (!number || parent >= number || origin != !parent || !disk->epoch ||
+	    le64_to_cpu(disk->epoch) > SMV_EPOCH_MAX)
 		return false;
 	if (origin && le64_to_cpu(disk->origin) != number)
 		return false;

@@ -142,7 +142,7 @@ static void check_volume(struct smv_ck *ck, const struct smv_ck_volume *v)
 	bool origin = v->flags & SMV_VOLUME_ORIGIN;
 
 	if (v->flags & ~KNOWN_FLAGS || (origin && v->flags & SMV_VOLUME_HIDDEN) || !v->epoch ||
-	    !v->sectors)
+	    v->epoch > SMV_EPOCH_MAX || !v->sectors)
 		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_FIELD, v->number,
 			      "flags %#x, epoch %llu, "
 			      "%llu sectors",

@@ -86,23 +86,26 @@ static void check_rollbacks(struct smv_rp *rp)
 
 /* -- fields ------------------------------------------------------------------------ */
 
-/* A lost epoch is behind all that its entries and its children speak of. */
+static u64 later(u64 epoch, u64 other)
+{
+	return other > epoch && other < SMV_EPOCH_MAX ? other : epoch;
+}
+
+/* A lost or impossible epoch is behind all that its entries and its children speak of. */
 static void fix_epoch(struct smv_rp *rp, struct smv_disk_volume *v)
 {
 	u64 epoch = 0;
 
-	if (v->epoch)
+	if (v->epoch && le64_to_cpu(v->epoch) <= SMV_EPOCH_MAX)
 		return;
 	for (u64 i = 0; i < rp->image->volumes; i++)
-		if (rp->image->volume[i].parent == v->number &&
-		    le64_to_cpu(rp->image->volume[i].asof) > epoch)
-			epoch = le64_to_cpu(rp->image->volume[i].asof);
+		if (rp->image->volume[i].parent == v->number)
+			epoch = later(epoch, le64_to_cpu(rp->image->volume[i].asof));
 	for (u64 i = 0; i < rp->image->entries; i++)
-		if (rp->image->entry[i].key.volume == le64_to_cpu(v->number) &&
-		    rp->image->entry[i].key.epoch > epoch)
-			epoch = rp->image->entry[i].key.epoch;
+		if (rp->image->entry[i].key.volume == le64_to_cpu(v->number))
+			epoch = later(epoch, rp->image->entry[i].key.epoch);
 	v->epoch = cpu_to_le64(epoch + 1);
-	smv_rp_say(rp, false, le64_to_cpu(v->number), 0, 0, "had no epoch");
+	smv_rp_say(rp, false, le64_to_cpu(v->number), 0, 0, "had no possible epoch");
 }
 
 static void fix_fields(struct smv_rp *rp, struct smv_disk_volume *v)

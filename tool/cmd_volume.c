@@ -19,22 +19,13 @@
 
 /* -- add ---------------------------------------------------------------------- */
 
-/* The device must not be the store, lie on it, or be an origin already. */
-static int check_device(struct smv_backend *backend, const struct smv_device *device)
+/* The device must not be an origin already. */
+static int check_new(struct smv_backend *backend, const struct smv_device *device)
 {
 	struct smv_device other;
 	bool same;
-	int rc = smv_device_open(&other, backend->device, SMV_DEVICE_PEEK);
+	int rc;
 
-	if (!rc) {
-		same = smv_device_same(device, &other);
-		if (!same && device->block && other.block)
-			same = smv_device_lies_on(device->dev, other.dev);
-		smv_device_close(&other);
-		if (same)
-			return smv_fail(device->path, "is the store itself, or lies on it: name "
-						      "another device");
-	}
 	for (u32 i = 0; i < backend->vols; i++) {
 		struct smv_vol *vol = &backend->vol[i];
 		char *path;
@@ -50,17 +41,6 @@ static int check_device(struct smv_backend *backend, const struct smv_device *de
 			return smv_fail(device->path, "is registered already, as %s: use that",
 					vol->name);
 	}
-	return 0;
-}
-
-/* Our own volumes are known by their device's uuid: the raw device is meant. */
-static int check_not_volume(struct smv_backend *backend, const struct smv_device *device)
-{
-	for (u32 i = 0; i < backend->vols; i++)
-		if (backend->vol[i].device && device->block &&
-		    backend->vol[i].device_dev == device->dev)
-			return smv_fail(device->path, "is a volume of this store: name another "
-						      "device");
 	return 0;
 }
 
@@ -111,9 +91,9 @@ static int run_add(const struct smv_args *args)
 	if (!rc && smv_vol_find(backend, name))
 		rc = smv_fail(name, "the store has an origin of this name: choose another");
 	if (!rc)
-		rc = check_not_volume(backend, &device);
+		rc = smv_origin_check(backend, &device);
 	if (!rc)
-		rc = check_device(backend, &device);
+		rc = check_new(backend, &device);
 	if (!rc)
 		rc = add_device(backend, &device, name);
 	smv_device_close(&device);

@@ -48,6 +48,34 @@ char *smv_origin_find(const struct smv_vol *origin, int *error)
 	return path;
 }
 
+static bool lies_on_store(struct smv_backend *backend, const struct smv_device *device)
+{
+	struct smv_device store;
+	bool same = false;
+
+	if (!smv_device_open(&store, backend->device, SMV_DEVICE_PEEK)) {
+		same = smv_device_same(device, &store);
+		if (!same && device->block && store.block)
+			same = smv_device_lies_on(device->dev, store.dev);
+	}
+	smv_device_close(&store);
+	return same;
+}
+
+int smv_origin_check(struct smv_backend *backend, const struct smv_device *device)
+{
+	if (lies_on_store(backend, device))
+		return smv_fail(device->path,
+				"is the store itself, or lies on it: name another device");
+	/* our own volumes are known by their device's uuid: the raw device is meant */
+	for (u32 i = 0; i < backend->vols; i++)
+		if (backend->vol[i].device && device->block &&
+		    backend->vol[i].device_dev == device->dev)
+			return smv_fail(device->path,
+					"is a volume of this store: name another device");
+	return 0;
+}
+
 int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
 		     struct smv_device *device)
 {

@@ -11,6 +11,9 @@ char *smv_origin_find(const struct smv_vol *origin, int *error);
 /* What smv_origin_find()'s error means and what to do about it. */
 const char *smv_origin_explain(int error);
 
+/* Can the device be an origin of the store: neither the store, nor on it, nor its volume? 0 or 1. */
+int smv_origin_check(struct smv_backend *backend, const struct smv_device *device);
+
 /* Opens it, claimed, to be read and written; checks its size. 0, or 1: said why not. */
 int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
 		     struct smv_device *device);

@@ -265,6 +265,8 @@ t_impossible_volumes_are_found()
 	found volume-field
 	plant volume 3 epoch 0
 	found volume-field
+	plant volume 3 epoch 0x4000000000000001
+	found volume-field
 	plant volume 3 flags 0x80
 	found volume-field
 	plant volume 1 flags 3

@@ -129,6 +129,9 @@ t_repair_of_bitmaps_and_counts_loses_nothing()
 	plant metabit "$exceptions" 0
 	heals node-place 0
 	same_as_before
+	plant bit $((exceptions / 16)) 0
+	heals group-meta 0
+	same_as_before
 	plant super data_chunks 0
 	heals count 0
 	same_as_before
@@ -212,6 +215,8 @@ t_repair_of_volumes_makes_invalid_what_cannot_be_known()
 	plant volume 3 flags 0x80
 	heals volume-field 0
 	same_as_before
+	plant volume 1 epoch -1
+	heals volume-field 0 'data: had no possible epoch'
 	plant volume 1 sectors 0
 	damaged volume-field
 	must smv repair -f ./store

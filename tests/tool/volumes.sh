@@ -280,6 +280,8 @@ t_set_device_says_where_an_origin_is()
 	truncate -s 1M small
 	unchanged 1 'smaller' set -S ./store data device=./small
 	unchanged 1 'is a snapshot' set -S ./store data@a device=./elsewhere
+	refused 1 'the store itself' smv set -S ./store data device=./store
+	has_way_out
 	must smv set -S ./store data device=./elsewhere
 	must smv snapshot -S ./store data b
 	truncate -s 1M elsewhere
@@ -307,6 +309,47 @@ t_a_store_that_was_not_closed_is_recovered()
 	grep '^exception' before | cmp - "$(grep '^exception' after >a2; echo a2)"
 	clean_check
 	eq "$(io read data@a 0 read data@a 3 read data 3 | tr '\n' ' ')" '0 0 2 '
+}
+
+t_no_epoch_is_counted_past_its_end()
+{
+	make_store
+	must smv snapshot -S ./store data a
+	must $PLANT store volume 1 epoch 0x4000000000000000
+	clean_check
+	refused 1 'epochs are used up' smv snapshot -S ./store data b
+	has_way_out
+	refused 1 'epochs are used up' smv rollback -S ./store data@a
+	refused 1 'epochs are used up' smv rollback --no-undo -S ./store data@a
+	must smv snapshot -S ./store data@a c
+	clean_check
+	must $PLANT store volume 1 epoch 0x4000000000000001
+	refused 1 'damaged' smv list ./store
+	refused 1 'damaged' smv check ./store
+}
+
+# An exception whose chunk is metadata, or no chunk at all, is never written through or read.
+t_a_lying_exception_never_leads_to_metadata()
+{
+	make_store
+	must smv snapshot -S ./store data a
+	io write data@a 3 9 >/dev/null
+	eval "$($PLANT store where | tr ' ' =)"
+	cp store was
+	for where in 0 1 $((exceptions / 16)) 16000000 0xffffffffffffff; do
+		cp was store
+		must $PLANT store entry 0 where "$where"
+		refused 1 'damaged' smv check ./store
+		cp store planted
+		"$STOREIO" ./store ./origin write data@a 3 7 >.out 2>.err &&
+			fail "wrote through an exception at $where"
+		[ "$where" = $((exceptions / 16)) ] ||
+			! "$STOREIO" ./store ./origin read data@a 3 >.out 2>.err ||
+			fail "read through an exception at $where"
+		# of what was there only the superblocks may have been written anew
+		cmp -l planted store | awk '$1 <= 4096 || $1 > 12288 { exit 1 }' ||
+			fail "something was written over, with an exception at $where"
+	done
 }
 
 t_many_snapshots_and_a_deep_chain_stay_clean()

@@ -8,8 +8,9 @@
  *
  * One pass over the exceptions in key order, with each volume's readers sorted
  * by epoch; ranges of readers are counted as differences. What a child reads
- * of its parent, its own descendants read through it. Weak side: a child counts as
- * a reader of a chunk it has overwritten (so does the cleaner).
+ * of its parent, its own descendants read through it. A deleted snapshot that no live
+ * one is below of reads nothing: it only waits for the cleaner. Weak side: a child
+ * counts as a reader of a chunk it has overwritten (so does the cleaner).
  */
 #include <stdlib.h>
 #include "space.h"
@@ -26,6 +27,8 @@ struct reader {
 struct pass {
 	struct smv_backend *backend;
 	struct reader *reader; /* all, by volume */
+	u32 *live; /* live snapshots below and including each volume */
+	u32 *only; /* the one if it is only one */
 	u32 *first; /* of each volume's in reader[]; one more at the end */
 	u32 vol; /* of the entries coming now */
 	struct smv_key last; /* redo: the entry whose end is not known yet */
@@ -35,14 +38,35 @@ struct pass {
 	bool in_chunk;
 };
 
-static bool is_reader(const struct smv_vol *vol)
+static bool is_hidden(const struct smv_vol *vol)
 {
-	return !(vol->info.flags & SMV_VOLUME_HIDDEN);
+	return vol->info.flags & SMV_VOLUME_HIDDEN;
 }
 
 static bool is_live_snapshot(const struct smv_vol *vol)
 {
 	return smv_vol_is_visible(vol) && !smv_vol_is_origin(vol);
+}
+
+/* Parents are older than their children. */
+static void count_live(struct pass *pass)
+{
+	struct smv_backend *b = pass->backend;
+	u32 *live = pass->live, *only = pass->only;
+
+	for (u32 i = b->vols; i--;) {
+		struct smv_vol *parent = smv_vol_number(b, b->vol[i].info.parent);
+
+		if (is_live_snapshot(&b->vol[i])) {
+			live[i]++;
+			only[i] = i;
+		}
+		if (!parent || is_hidden(&b->vol[i]))
+			continue;
+		live[parent - b->vol] += live[i];
+		if (live[i])
+			only[parent - b->vol] = only[i];
+	}
 }
 
 static int by_epoch(const void *a, const void *b)
@@ -62,12 +86,13 @@ static void find_readers(struct pass *pass)
 		for (u32 i = 0; i < b->vols; i++) {
 			const struct smv_vol *vol = &b->vol[i];
 			struct smv_vol *parent = smv_vol_number(b, vol->info.parent);
+			bool reads = !is_hidden(vol) && pass->live[i];
 			struct reader child = { .epoch = vol->info.asof, .vol = i };
 			struct reader self = { .epoch = vol->info.epoch, .vol = i, .self = true };
 
-			if (parent && is_reader(vol) && fill_now)
+			if (parent && reads && fill_now)
 				pass->reader[fill[parent - b->vol]++] = child;
-			else if (parent && is_reader(vol))
+			else if (parent && reads)
 				pass->first[parent - b->vol + 1]++;
 			if (is_live_snapshot(vol) && fill_now)
 				pass->reader[fill[i]++] = self;
@@ -151,33 +176,12 @@ static int take_entry(void *context, const struct smv_key *key, const struct smv
 	return 0;
 }
 
-/* Live snapshots below and including each volume, and the one if it is only one. */
-static void count_live(struct smv_backend *b, u32 *live, u32 *only)
-{
-	for (u32 i = b->vols; i--;) {
-		struct smv_vol *parent = smv_vol_number(b, b->vol[i].info.parent);
-
-		if (is_live_snapshot(&b->vol[i])) {
-			live[i]++;
-			only[i] = i;
-		}
-		if (!parent || !is_reader(&b->vol[i]))
-			continue;
-		live[parent - b->vol] += live[i];
-		if (live[i])
-			only[parent - b->vol] = only[i];
-	}
-}
-
 /* Turns counts by reader into counts by snapshot. */
 static void share_out(struct pass *pass, struct smv_space *space)
 {
 	struct smv_backend *b = pass->backend;
-	u32 *live = smv_text_alloc(b->vols * sizeof(*live));
-	u32 *only = smv_text_alloc(b->vols * sizeof(*only));
 	u64 *down = smv_text_alloc(b->vols * sizeof(*down)); /* to all live ones below */
 
-	count_live(b, live, only);
 	for (u32 v = 0; v < b->vols; v++) {
 		s64 with_others = 0;
 
@@ -189,8 +193,8 @@ static void share_out(struct pass *pass, struct smv_space *space)
 			if (reader->self) {
 				space[i].own_chunks += reader->alone;
 				space[i].shared_chunks += (u64)with_others;
-			} else if (live[i] == 1) {
-				space[only[i]].own_chunks += reader->alone;
+			} else if (pass->live[i] == 1) {
+				space[pass->only[i]].own_chunks += reader->alone;
 				down[i] += (u64)with_others;
 			} else {
 				down[i] += (u64)with_others + reader->alone;
@@ -207,8 +211,6 @@ static void share_out(struct pass *pass, struct smv_space *space)
 			space[i].shared_chunks += down[i];
 	}
 	free(down);
-	free(only);
-	free(live);
 }
 
 struct smv_space *smv_space_compute(struct smv_backend *backend, int *error)
@@ -219,6 +221,9 @@ struct smv_space *smv_space_compute(struct smv_backend *backend, int *error)
 
 	pass.reader = smv_text_alloc((2 * backend->vols + 1) * sizeof(*pass.reader));
 	pass.first = smv_text_alloc((backend->vols + 2) * sizeof(*pass.first));
+	pass.live = smv_text_alloc((backend->vols + 1) * sizeof(*pass.live));
+	pass.only = smv_text_alloc((backend->vols + 1) * sizeof(*pass.only));
+	count_live(&pass);
 	find_readers(&pass);
 	*error = backend->ops->walk(backend, &walk);
 	end_redo(&pass, ~0ULL);
@@ -229,6 +234,8 @@ struct smv_space *smv_space_compute(struct smv_backend *backend, int *error)
 		share_out(&pass, space);
 	}
 	free(pass.first);
+	free(pass.only);
+	free(pass.live);
 	free(pass.reader);
 	return space;
 }

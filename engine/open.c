@@ -67,6 +67,16 @@ static int refuse(struct smv_store *store, int error, const char *reason)
 	return error;
 }
 
+/* @super asks for something that this software has not. */
+static int refuse_newer(struct smv_store *store, const struct smv_disk_super *super, bool write)
+{
+	char text[sizeof(store->reason)] = "the store needs ";
+	u32 used = (u32)strlen(text);
+
+	smv_super_missing(super, write, text + used, (u32)sizeof(text) - used);
+	return refuse(store, -EOPNOTSUPP, text);
+}
+
 static void ask_read(struct smv_io *io, u64 block, void *buffer)
 {
 	memset(io, 0, sizeof(*io));
@@ -88,9 +98,7 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 	*chosen = NULL;
 	for (u32 i = 0; i < 2; i++) {
 		if (verdict[i] == -EOPNOTSUPP)
-			return refuse(
-				store, -EOPNOTSUPP,
-				"the store has a format or features newer than this software");
+			return refuse_newer(store, super[i], false);
 		if (!verdict[i] && (!*chosen || le64_to_cpu(super[i]->header.generation) >
 							le64_to_cpu((*chosen)->header.generation)))
 			*chosen = super[i];
@@ -119,8 +127,7 @@ static int check_use(struct smv_store *store, const struct smv_opening *opening,
 	if (wish->blocks < le64_to_cpu(super->blocks))
 		return refuse(store, -ENOSPC, "the device is smaller than the store on it");
 	if (!wish->read_only && le64_to_cpu(super->ro_compat) & ~SMV_RO_COMPAT_KNOWN)
-		return refuse(store, -EOPNOTSUPP,
-			      "the store has features with which this software can only read it");
+		return refuse_newer(store, super, true);
 	if (wish->read_only || wish->force || !(le32_to_cpu(super->state) & SMV_SUPER_IN_USE))
 		return 0;
 	if (is_zero(super->host_id, SMV_UUID_BYTES) || is_zero(wish->host_id, SMV_UUID_BYTES) ||

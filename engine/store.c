@@ -31,6 +31,11 @@ void smv_store_delete(struct smv_store *store)
 	smv_host_free(&host, store, sizeof(*store));
 }
 
+const u8 *smv_store_uuid(const struct smv_store *store)
+{
+	return store->uuid;
+}
+
 const char *smv_store_reason(const struct smv_store *store)
 {
 	return store->reason;

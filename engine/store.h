@@ -81,6 +81,9 @@ struct smv_open {
 /* Allocates the object only. NULL: no memory. */
 struct smv_store *smv_store_new(const struct smv_host *host);
 
+/* SMV_UUID_BYTES; known before smv_store_open() asks for the first write, zeroes until then. */
+const u8 *smv_store_uuid(const struct smv_store *store);
+
 /*
  * Opens it: 1: do @io and call again with its result in @error (0 at first);
  * 0: open. Recovery replays the journal and then, unless read_only, ends with a

@@ -261,6 +261,61 @@ int smv_super_verify(const void *block, u64 slot)
 	return 0;
 }
 
+struct text {
+	char *at, *end; /* the last byte's place */
+};
+
+static void put_text(struct text *to, const char *text)
+{
+	while (*text && to->at < to->end)
+		*to->at++ = *text++;
+	*to->at = 0;
+}
+
+static void put_number(struct text *to, u32 number)
+{
+	char digits[12];
+	u32 at = sizeof(digits) - 1;
+
+	digits[at] = 0;
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number);
+	put_text(to, digits + at);
+}
+
+static void put_features(struct text *to, const char *kind, u64 bits)
+{
+	if (!bits)
+		return;
+	put_text(to, kind);
+	for (u32 bit = 0; bit < 64; bit++) {
+		if (!(bits >> bit & 1))
+			continue;
+		put_text(to, " ");
+		put_number(to, bit);
+	}
+}
+
+void smv_super_missing(const struct smv_disk_super *super, bool write, char *text, u32 bytes)
+{
+	struct text to = { text, text + bytes - 1 };
+	u32 version = le32_to_cpu(super->version);
+
+	*text = 0;
+	if (version > SMV_FORMAT_VERSION) {
+		put_text(&to, "format version ");
+		put_number(&to, version);
+		return; /* what else such a one means, nobody here knows */
+	}
+	put_features(&to, "incompatible features",
+		     le64_to_cpu(super->incompat) & ~SMV_INCOMPAT_KNOWN);
+	if (write && !*text)
+		put_features(&to, "read-only compatible features",
+			     le64_to_cpu(super->ro_compat) & ~SMV_RO_COMPAT_KNOWN);
+}
+
 void smv_super_seal(struct smv_disk_super *super, u64 generation)
 {
 	memcpy(super->signature, signature, sizeof(signature));

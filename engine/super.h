@@ -57,6 +57,14 @@ int smv_super_verify_settings(const struct smv_disk_settings *settings);
 int smv_super_verify(const void *block, u64 slot);
 
 /*
+ * What a superblock needs that smv_super_verify() says -EOPNOTSUPP of, or, with
+ * @write, that forbids writing: "format version 2", "incompatible features 3 5" (the
+ * numbers of the bits: features that this software does not know have no other name).
+ * Always ends within @bytes.
+ */
+void smv_super_missing(const struct smv_disk_super *super, bool write, char *text, u32 bytes);
+
+/*
  * Fills in signature, version, checksum and the header, but for its uuid:
  * that and everything else is the caller's. @super begins a whole block.
  */

@@ -58,6 +58,19 @@ static void dev_open_args(struct smv_dev *dev, const struct smv_features *featur
 	open->limits.overlay_entries = features->overlay_entries;
 }
 
+/* Is a copy of this store active? Both at once would share names, uuids and origins. */
+static bool dev_is_twin(const struct smv_dev *dev)
+{
+	const u8 *uuid = smv_store_uuid(dev->store);
+	const struct smv_dev *other;
+
+	list_for_each_entry(other, &stores, list) {
+		if (!other->gone && !memcmp(smv_store_uuid(other->store), uuid, SMV_UUID_BYTES))
+			return true;
+	}
+	return false;
+}
+
 static int dev_open_engine(struct smv_dev *dev, const struct smv_features *features)
 {
 	struct smv_open open;
@@ -68,6 +81,8 @@ static int dev_open_engine(struct smv_dev *dev, const struct smv_features *featu
 	if (!dev->store)
 		return -ENOMEM;
 	do {
+		if (r == 1 && dev->commit_io.op == SMV_IO_WRITE && dev_is_twin(dev))
+			return -EEXIST; /* nothing has been written yet */
 		error = r == 1 ? smv_host_io(dev, &dev->commit_io) : 0;
 		mutex_lock(&dev->lock);
 		r = smv_store_open(dev->store, &open, error, &dev->commit_io);
@@ -76,7 +91,7 @@ static int dev_open_engine(struct smv_dev *dev, const struct smv_features *featu
 	if (r < 0)
 		DMERR("%s: the store cannot be opened: %s", dev->name,
 		      smv_store_reason(dev->store));
-	return r;
+	return r ? r : dev_is_twin(dev) ? -EEXIST : 0;
 }
 
 static const char *open_error(int r)
@@ -90,6 +105,8 @@ static const char *open_error(int r)
 		return "the store has a format this module does not know";
 	case -EBUSY:
 		return "the store is in use elsewhere";
+	case -EEXIST:
+		return "a store of the same uuid is active: one is a copy of the other";
 	case -ENOSPC:
 		return "the device is smaller than the store";
 	default:

@@ -30,7 +30,13 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 	}
 	smv_dm_list(&list);
 	device = smv_dm_find(&list, found.uuid, 0);
-	if (device)
+	if (device && smv_scan_is_copy(&found, device->name))
+		rc = smv_fail(path,
+			      "is a copy of the active store %s, with the same uuid: take it off "
+			      "this machine, erase -f it, or give it a uuid of its own (see "
+			      "snapmv(8), COPIES)",
+			      device->name);
+	else if (device)
 		rc = smv_kernel_open(path, found.uuid, device->name, backend);
 	else
 		rc = smv_engine_open(path, write, backend);

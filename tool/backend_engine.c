@@ -324,8 +324,9 @@ static int open_failed(const char *path, int rc, const char *reason)
 {
 	switch (-rc) {
 	case ENOENT:
-	case EOPNOTSUPP:
 		return smv_fail(path, "%s", smv_scan_explain(rc));
+	case EOPNOTSUPP:
+		return smv_fail(path, "%s: use a newer snapmv", reason);
 	case EUCLEAN:
 		return smv_fail(path, "the store is damaged (%s): run snapmv check", reason);
 	case EBUSY:

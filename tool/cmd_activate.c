@@ -3,7 +3,7 @@
  * `snapmv activate'. It promises that a store's device comes up before its
  * volumes', that an origin which was changed without the module is noticed
  * before anything is activated (its fingerprint, written at a clean
- * deactivation, does not fit), and that what can be brought up is, with what is
+ * deactivation, does not fit), that a store of which a copy is there is refused, and that what can be brought up is, with what is
  * missing named.
  *
  * The fingerprint is taken away durably before an origin comes up: a crash while
@@ -141,6 +141,27 @@ static int create(const struct smv_dm_table *table, const char *object)
 	return rc;
 }
 
+/* Of a store and its copy nobody can tell which one is meant. */
+static int check_alone(const char *path)
+{
+	struct smv_found found;
+	char *twin = NULL;
+	int rc = 0;
+
+	if (!smv_scan_peek(path, &found)) {
+		twin = smv_scan_twin(&found);
+		free(found.path);
+	}
+	if (twin)
+		rc = smv_fail(path,
+			      "%s has the same uuid, one is a copy of the other: take one off "
+			      "this machine, erase -f it, or give it a uuid of its own (see "
+			      "snapmv(8), COPIES)",
+			      twin);
+	free(twin);
+	return rc;
+}
+
 static int create_store(const char *path, const struct smv_store_info *info,
 			const struct activation *a)
 {
@@ -200,6 +221,8 @@ static int activate_store(const char *path, const struct activation *a,
 		*backend = before;
 		return 0;
 	}
+	if (!rc)
+		rc = check_alone(path);
 	if (!rc)
 		rc = check_origins(before, a);
 	if (!rc && a->force)
@@ -393,9 +416,14 @@ static int activate_all(struct activation *a)
 	u32 count = smv_stores_list(&refs, true);
 	int rc = 0;
 
-	for (u32 i = 0; i < count; i++)
-		if (refs[i].path)
+	for (u32 i = 0; i < count; i++) {
+		bool told = false; /* a copy is refused once, with the one it is a copy of */
+
+		for (u32 k = 0; k < i; k++)
+			told |= !memcmp(refs[k].uuid, refs[i].uuid, SMV_UUID_BYTES);
+		if (refs[i].path && !told)
 			rc |= activate_whole(refs[i].path, a);
+	}
 	smv_stores_free(refs, count);
 	return rc;
 }

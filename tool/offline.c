@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the offline tools share. It promises that none of them touches a store
- * that is active, and that what was written anew is checked as a whole before
+ * that is active (but a copy of it, which is told by lying elsewhere, they do), and that what was written anew is checked as a whole before
  * it is called done.
  */
 #include <stdlib.h>
@@ -21,7 +21,7 @@ int smv_offline_open(const char *path, struct smv_device *device, enum smv_devic
 	if (!rc) {
 		smv_dm_list(&list);
 		active = smv_dm_find(&list, found.uuid, 0);
-		if (active)
+		if (active && !smv_scan_is_copy(&found, active->name))
 			rc = smv_fail(path, "the store %s is active: snapmv deactivate %s first",
 				      active->name, active->name);
 		smv_dm_list_free(&list);

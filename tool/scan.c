@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Finding stores. It promises to find each store once: a disk that has another
- * device-mapper device on it (a path of a multipath device) is passed over for
+ * device on it (a path of a multipath device, a half of a mirror) is passed over for
  * the device on top, and our own volumes' devices are not searched, so that
  * the image of a store inside an origin or a snapshot is not taken for one.
  *
@@ -10,11 +10,24 @@
  */
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include "dm.h"
 #include "identity.h"
 #include "scan.h"
 #include "super.h"
 #include "text.h"
+
+static char newer[200]; /* what smv_scan_explain() says of the last one that is too new */
+
+static void note_newer(const struct smv_disk_super *super)
+{
+	char needs[120];
+
+	smv_super_missing(super, false, needs, sizeof(needs));
+	snprintf(newer, sizeof(newer), "is of a newer format (it needs %s): use a newer snapmv",
+		 needs);
+}
 
 int smv_scan_read(struct smv_device *device, struct smv_disk_super *super)
 {
@@ -30,6 +43,8 @@ int smv_scan_read(struct smv_device *device, struct smv_disk_super *super)
 		rc = smv_device_read_block(device, slot, block);
 		if (!rc)
 			rc = smv_super_verify(block, slot);
+		if (rc == -EOPNOTSUPP)
+			note_newer(s);
 		if (!rc && (result || le64_to_cpu(s->header.generation) >
 					      le64_to_cpu(super->header.generation)))
 			memcpy(super, s, sizeof(*super));
@@ -47,7 +62,7 @@ const char *smv_scan_explain(int error)
 	case EUCLEAN:
 		return "both superblocks are damaged: see snapmv check";
 	case EOPNOTSUPP:
-		return "is of a newer format: use a newer snapmv";
+		return *newer ? newer : "is of a newer format: use a newer snapmv";
 	default:
 		return "cannot be read: check the device";
 	}
@@ -82,6 +97,68 @@ int smv_scan_peek(const char *path, struct smv_found *found)
 	return peek(path, found);
 }
 
+/* -- copies --------------------------------------------------------------------- */
+
+/* Is the image file attached to any loop device? */
+static bool is_attached(const char *path)
+{
+	DIR *dir = opendir("/sys/class/block");
+	struct stat file, backing;
+	struct dirent *entry;
+	bool attached = false;
+
+	if (stat(path, &file))
+		attached = true; /* not known: the careful answer */
+	while (dir && !attached && (entry = readdir(dir))) {
+		char attribute[300], text[512];
+
+		snprintf(attribute, sizeof(attribute), "/sys/class/block/%s/loop/backing_file",
+			 entry->d_name);
+		attached = entry->d_name[0] != '.' &&
+			   smv_device_sysfs(attribute, text, sizeof(text)) &&
+			   !stat(text, &backing) && backing.st_dev == file.st_dev &&
+			   backing.st_ino == file.st_ino;
+	}
+	if (dir)
+		closedir(dir);
+	return attached;
+}
+
+bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
+{
+	char *table = smv_dm_table(dm_name);
+	u32 major, minor;
+	bool known = table && sscanf(table, "%u:%u", &major, &minor) == 2;
+	dev_t dev = known ? makedev(major, minor) : 0;
+
+	free(table);
+	if (!known)
+		return false;
+	if (!found->dev)
+		return !is_attached(found->path);
+	return !smv_device_lies_on(dev, found->dev) && !smv_device_lies_on(found->dev, dev);
+}
+
+char *smv_scan_twin(const struct smv_found *found)
+{
+	struct smv_scan scan;
+	char *twin = NULL;
+
+	smv_scan_all(&scan);
+	for (u32 i = 0; i < scan.count && !twin; i++) {
+		const struct smv_found *other = &scan.found[i];
+
+		if (!memcmp(other->uuid, found->uuid, SMV_UUID_BYTES) && other->dev != found->dev &&
+		    !smv_device_lies_on(other->dev, found->dev) &&
+		    !smv_device_lies_on(found->dev, other->dev))
+			twin = smv_text_printf("%s", other->path);
+	}
+	smv_scan_free(&scan);
+	return twin;
+}
+
+/* -- all of them ------------------------------------------------------------------ */
+
 static bool is_volume(dev_t dev)
 {
 	char uuid[256];
@@ -90,7 +167,7 @@ static bool is_volume(dev_t dev)
 	       !strncmp(uuid, "SNAPMV-", 7);
 }
 
-/* Is a device-mapper device on it that is not an active store? */
+/* Is a device on it (device-mapper's, a RAID's) that is not an active store? */
 static bool is_covered(const char *name)
 {
 	bool covered = false;
@@ -103,7 +180,7 @@ static bool is_covered(const char *name)
 	while (dir && (entry = readdir(dir))) {
 		char uuid[256] = "";
 
-		if (strncmp(entry->d_name, "dm-", 3))
+		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", entry->d_name);
 		smv_device_sysfs(path, uuid, sizeof(uuid));

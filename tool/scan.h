@@ -25,8 +25,20 @@ struct smv_scan {
 int smv_scan_read(struct smv_device *device, struct smv_disk_super *super);
 /* The same, by its path; claims nothing. */
 int smv_scan_peek(const char *path, struct smv_found *found);
-/* What smv_scan_read()'s error means and what to do about it. */
+/*
+ * What smv_scan_read()'s error means and what to do about it; of -EOPNOTSUPP what the last
+ * store that was too new needs.
+ */
 const char *smv_scan_explain(int error);
+
+/*
+ * Is the store that was found another device than that of the active store @dm_name,
+ * which has the same uuid? A path below a multipath device, or the file below a loop
+ * device, is the same one.
+ */
+bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name);
+/* Another device than @found's that holds a store of its uuid, to be freed; NULL: none. */
+char *smv_scan_twin(const struct smv_found *found);
 
 /* Every store that can be seen on this machine. */
 void smv_scan_all(struct smv_scan *scan);

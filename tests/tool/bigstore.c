@@ -160,7 +160,7 @@ static u64 chunk_at(u64 place)
 static void add_exception(u64 volume, u64 chunk, u64 epoch)
 {
 	struct smv_key key = { volume, chunk, epoch };
-	u64 place = (u64)((unsigned __int128)made++ * step % options.exceptions);
+	u64 place = (u64)((__uint128_t)made++ * step % options.exceptions);
 	struct smv_value value = { .where = smv_where(SMV_WHERE_CHUNK, chunk_at(place)) };
 	struct smv_disk_volume *v = &image.volume[volume - 1];
 
@@ -171,7 +171,7 @@ static void add_exception(u64 volume, u64 chunk, u64 epoch)
 /* Of @all things in @parts equal parts, how many are in the parts before @part? */
 static u64 before(u64 all, u64 parts, u64 part)
 {
-	return (u64)((unsigned __int128)all * part / parts);
+	return (u64)((__uint128_t)all * part / parts);
 }
 
 /* A chunk's undo entries are of different epochs from 2 on, spread evenly. */

@@ -1,0 +1,61 @@
+# Two stores with the same uuid, a cloned disk: neither is activated while both are there, the copy
+# of an active one is touched by no command as if it were that one, nor taken by the module;
+# the offline tools work on it, and each way out that the refusal names is one.
+# timeout: 60
+
+mkdisk origin 16M
+mkdisk store 32M
+mkdisk copy 32M
+smv format -c 16K -l s0 "$store"
+smv add "$store" "$origin" data
+smv activate "$store"
+stamp write /dev/mapper/s0-data --tag 1 --map a.map
+smv snapshot data a
+stamp write /dev/mapper/s0-data --tag 2
+smv deactivate s0
+run dd if="$store" of="$copy" bs=1M status=none
+sum=$(sumdev "$copy")
+
+# both inactive
+mustfail "$copy has the same uuid.*copy.*erase -f" snapmv activate "$store"
+mustfail "$store has the same uuid" snapmv activate "$copy"
+mustfail 'has the same uuid' snapmv activate -f "$store"
+mustfail 'has the same uuid' snapmv activate -a
+mustfail 'same uuid|several stores' snapmv activate data@a
+eq "$(active_stores)" '' 'active stores'
+
+# one of them active: the copy is out of sight until then
+dm_make hidden "0 $(sectors "$copy") linear $copy 0"
+dm_load hidden "0 8 linear $copy 0"
+smv activate "$store"
+dm_load hidden "0 $(sectors "$copy") linear $copy 0"
+twin=/dev/mapper/hidden
+for command in "activate $twin" "snapshot -S $twin data b" "delete -S $twin data@a" \
+	"set $twin policy=hold" "list $twin" "status $twin" "erase $twin"; do
+	# shellcheck disable=SC2086
+	mustfail 'copy of the active store s0' snapmv $command
+done
+! dmsetup create twin --table "0 $(sectors "$copy") snap-mv-store $twin" 2>/dev/null ||
+	fail 'the module takes a copy'
+must sh -c "dmesg | tail -n 5 | grep 'one is a copy of the other'"
+eq "$(sumdev "$copy")" "$sum" 'the copy'
+must snapmv check "$twin"
+must snapmv dump "$twin" >copy.dump
+# the active store is itself by its own name still, and a reload of it no copy
+smv snapshot -S "$store" data b
+dm_load s0 "$(dmsetup table s0)"
+smv delete data@b
+
+# ways out: a uuid of its own; to be erased
+uuid=$(tr -d - </proc/sys/kernel/random/uuid)
+sed "s/ uuid=[0-9a-f]*/ uuid=$uuid/" copy.dump >new.dump
+smv restore -f new.dump "$twin"
+smv set "$twin" label=s1
+check_store "$twin"
+smv list
+smv deactivate s0
+check_store "$store"
+smv activate "$store"
+snapshot_is s0 data@a a.map
+smv erase -f "$twin"
+mustfail 'holds no store' snapmv list "$twin"

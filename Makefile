@@ -200,13 +200,20 @@ $(BUILD)/bench/%: $(BUILD)/obj/bench/user/%.o $(BUILD)/obj/tests/rig/rig_host.o 
 
 # The disk server of the power cut tests; a plugin for nbdkit.
 
-powercut: $(BUILD)/powercut.so
+powercut: $(BUILD)/powercut.so $(BUILD)/replay
 
-$(BUILD)/powercut.so: tests/module/powercut.c Makefile
+$(BUILD)/powercut.so: $(sort $(wildcard tests/module/powercut*.[ch])) \
+		tests/module/crashlog.h Makefile
 	$(say) CC $@
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O2 -g -shared -fPIC $(DEFS) $(WARN) -o $@.$$$$ $< -lpthread && \
+	$(Q)$(CC) -O2 -g -shared -fPIC $(DEFS) $(WARN) -o $@.$$$$ $(filter %.c,$^) -lpthread && \
 		mv $@.$$$$ $@
+
+# The replay of what such a server has recorded.
+
+$(BUILD)/replay: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/replay/*.c))) \
+		$(BUILD)/obj/libsim.a $(BUILD)/obj/libsmv.a
+	$(call link,$(CFLAGS),$(LIBS))
 
 # The module. KVER is 6.1 (the default), 6.12 or a full name; W=1 and C=2 are
 # the kernel's own.
@@ -219,7 +226,7 @@ module:
 
 tests: $(unit_programs) $(sim_programs) $(if $(tool),$(BUILD)/san/snapmv $(BUILD)/san/storeio) \
 	$(BUILD)/san/fuzz-store $(BUILD)/bigstore \
-	$(BUILD)/powercut.so
+	$(BUILD)/powercut.so $(BUILD)/replay
 
 unit: $(unit_programs)
 	$(Q)scripts/run-checks unit

@@ -217,6 +217,10 @@ find_disks()
 		wait_for 20 find_disk "$fd_name"
 		eval "$fd_name=\$(find_disk \$fd_name)"
 	done
+	# A request that fails is not tried again: one order, one error.
+	for fd_sys in /sys/class/scsi_disk/*/max_retries; do
+		[ ! -e "$fd_sys" ] || echo 0 >"$fd_sys"
+	done
 }
 
 find_disk()	# SERIAL
@@ -238,6 +242,64 @@ cut_soon()
 {
 	SMV_CUT=yes
 	echo "CUT $1 $2"
+}
+
+# What goes into the log of a replayed scenario (`# host: replay').
+note()	# TEXT: a mark
+{
+	logmark "$marks" "$*" || fail "no mark: $*"
+}
+
+# trouble ORDER...: see powercut_trouble.h, e.g. `trouble HOLD data read 1 1500'.
+trouble()
+{
+	note "$*"
+}
+
+# take VOLUME NEW [VOLUME NEW]...: a snapshot, promised in the log.
+take()
+{
+	tk_names=
+	tk_args="$*"
+	while [ $# -gt 0 ]; do
+		tk_names="$tk_names ${1%%@*}@$2"
+		shift 2
+	done
+	note "snapshot+$tk_names"
+	# shellcheck disable=SC2086
+	must snapmv snapshot $tk_args
+	note "snapshot-$tk_names"
+}
+
+# drop VOLUME@SNAPSHOT...: a delete, promised in the log.
+drop()
+{
+	note "delete+ $*"
+	must snapmv delete "$@"
+	note "delete- $*"
+}
+
+# load_point N: the disks are what the N-th point left.
+load_point()
+{
+	note "LOAD $1"
+	cp "/smv/points/$1/said" said
+}
+
+# snapshots_as_expected N: those that point N promises are there, and hold what they should.
+snapshots_as_expected()
+{
+	snapmv list -q >names
+	while read -r se_must se_name se_sum; do
+		if ! grep -qx "$se_name" names; then
+			[ "$se_must" = may ] || fail "$se_name is lost"
+			continue
+		fi
+		[ "$se_sum" != - ] || continue
+		quiet snapmv activate "$se_name"
+		eq "$(sumdev "/dev/mapper/s0-$se_name")" "$se_sum" "sum of $se_name"
+		quiet snapmv deactivate "$se_name"
+	done <"/smv/points/$1/expect"
 }
 
 # said: what all phases before this one printed, as far as it got out.

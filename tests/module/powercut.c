@@ -3,6 +3,7 @@
  * Disks that lose what was not flushed: a plugin for nbdkit.
  *
  * usage: nbdkit build/powercut.so disk=NAME:BYTES:FILE... control=SOCKET
+ *                                 [log=FILE [hold=MICROSECONDS]] [points=FOLDER]
  *
  * Each disk is an export. What it promises is what a disk with a volatile cache
  * promises: a read returns the newest write; a write is durable when a FLUSH
@@ -19,7 +20,14 @@
  *                   whole writes), torn (of sectors)
  *   pretend on|off  FLUSH and FUA succeed and do nothing: to see that the tests
  *                   of the rig notice
+ *   log             the log so far is in its file
  *   stat            counts
+ *
+ * With log= every write and flush is recorded (crashlog.h), and each is held at random
+ * for up to hold= microseconds before it completes. The disk called `marks' is none: what is
+ * written to a sector of it is a text, which goes into the log in its place among
+ * the writes; those of powercut_trouble.h make requests fail or wait. The text `LOAD n' there gives all disks the contents of
+ * FOLDER/n/NAME, as after a power cut, before that write completes.
  *
  * Weak side: the order of unflushed writes to one sector is kept among those
  * that survive, as if the cache held all of them and not the newest alone; that
@@ -38,13 +46,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "powercut_control.h"
+#include "powercut_log.h"
+#include "powercut_trouble.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define SECTOR 512u
-#define MAX_DISKS 16
+#define MAX_DISKS CRASHLOG_DISKS
 #define MAX_UNFLUSHED (256u << 20) /* bytes; the oldest become durable */
 
 struct write {
@@ -68,6 +78,7 @@ struct disk {
 	uint64_t writes;
 	uint64_t fuas;
 	uint64_t flushes;
+	bool marks;
 };
 
 static struct disk disks[MAX_DISKS];
@@ -76,8 +87,15 @@ static const char *control_path;
 static bool pretend;
 static unsigned int clients;
 static uint64_t next_number = 1;
+static const char *log_path;
+static const char *points;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t client_gone = PTHREAD_COND_INITIALIZER;
+
+static unsigned int disk_number(const struct disk *disk)
+{
+	return (unsigned int)(disk - disks);
+}
 
 static int config_disk(const char *value)
 {
@@ -90,6 +108,7 @@ static int config_disk(const char *value)
 		return -1;
 	}
 	disk->last = &disk->first;
+	disk->marks = !strcmp(disk->name, "marks");
 	ndisks++;
 	return 0;
 }
@@ -102,6 +121,16 @@ static int powercut_config(const char *key, const char *value)
 		control_path = value;
 		return 0;
 	}
+	if (!strcmp(key, "log")) {
+		log_path = value;
+		return 0;
+	}
+	if (!strcmp(key, "points")) {
+		points = value;
+		return 0;
+	}
+	if (!strcmp(key, "hold"))
+		return nbdkit_parse_unsigned(key, value, &log_hold_most);
 	nbdkit_error("unknown parameter %s", key);
 	return -1;
 }
@@ -131,8 +160,21 @@ static unsigned char *map_file(const char *path, uint64_t size)
 	return p;
 }
 
+static int start_log(void)
+{
+	struct crashlog_header header = { CRASHLOG_MAGIC, ndisks, {} };
+
+	for (unsigned int i = 0; i < ndisks; i++) {
+		snprintf(header.disk[i].name, sizeof(header.disk[i].name), "%.31s", disks[i].name);
+		header.disk[i].bytes = disks[i].size;
+	}
+	return log_open(log_path, &header);
+}
+
 static int powercut_get_ready(void)
 {
+	if (log_path && start_log())
+		return -1;
 	for (unsigned int i = 0; i < ndisks; i++) {
 		struct disk *disk = &disks[i];
 		char now[520];
@@ -217,6 +259,92 @@ static void write_through(struct disk *disk, const void *buffer, uint32_t length
 		disk->durable_number[(offset + at) / SECTOR] = number;
 }
 
+/* A request's end, as late as the guest can have seen it. */
+static void log_end(const struct disk *disk, enum crashlog_type type, uint64_t id)
+{
+	if (!log_path)
+		return;
+	log_hold(id);
+	pthread_mutex_lock(&lock);
+	log_event(disk_number(disk), type, id);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Marks: texts of the guest, one a sector */
+
+static int load_disk(struct disk *disk, const char *number)
+{
+	char path[1200];
+	int fd;
+	ssize_t n = -1;
+
+	if (disk->marks)
+		return 0;
+	snprintf(path, sizeof(path), "%s/%s/%s", points, number, disk->name);
+	while (disk->first)
+		drop_first(disk);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		n = pread(fd, disk->durable, disk->size, 0);
+		close(fd);
+	}
+	if (n != (ssize_t)disk->size) {
+		nbdkit_error("%s: %s", path, n < 0 ? strerror(errno) : "too short");
+		return -1;
+	}
+	memcpy(disk->now, disk->durable, disk->size);
+	return 0;
+}
+
+static int mark(const struct disk *disk, const char *text)
+{
+	size_t length = strnlen(text, SECTOR);
+	char number[16];
+
+	if (!length)
+		return 0;
+	if (points && sscanf(text, "LOAD %15[0-9]", number) == 1) {
+		for (unsigned int i = 0; i < ndisks; i++) {
+			if (load_disk(&disks[i], number))
+				return -1;
+		}
+	}
+	trouble_command(text);
+	if (log_path)
+		log_mark(disk_number(disk), text, length);
+	return 0;
+}
+
+static int write_marks(const struct disk *disk, const char *buffer, uint32_t count)
+{
+	int result = 0;
+
+	pthread_mutex_lock(&lock);
+	for (uint32_t at = 0; at < count && !result; at += SECTOR)
+		result = mark(disk, buffer + at);
+	pthread_mutex_unlock(&lock);
+	errno = EIO;
+	return result;
+}
+
+/* The trouble that a request meets before it is carried out: 0, or -1 and it fails. */
+static int trouble(const struct disk *disk, enum trouble_kind kind)
+{
+	int hold;
+
+	pthread_mutex_lock(&lock);
+	hold = trouble_of(disk->name, kind);
+	pthread_mutex_unlock(&lock);
+	if (hold < 0) {
+		nbdkit_error("%s fails as ordered", disk->name);
+		errno = EIO;
+		return -1;
+	}
+	if (hold)
+		usleep((useconds_t)hold * 1000);
+	return 0;
+}
+
 /* What nbdkit calls */
 
 static void *powercut_open(int readonly)
@@ -274,6 +402,8 @@ static int powercut_pread(void *handle, void *buffer, uint32_t count, uint64_t o
 	struct disk *disk = handle;
 
 	(void)flags;
+	if (trouble(disk, TROUBLE_READ))
+		return -1;
 	pthread_mutex_lock(&lock);
 	memcpy(buffer, disk->now + offset, count);
 	pthread_mutex_unlock(&lock);
@@ -284,10 +414,17 @@ static int powercut_pwrite(void *handle, const void *buffer, uint32_t count, uin
 			   uint32_t flags)
 {
 	struct disk *disk = handle;
+	uint64_t id = 0;
 	int result = 0;
 
+	if (disk->marks)
+		return write_marks(disk, buffer, count);
+	if (trouble(disk, TROUBLE_WRITE))
+		return -1;
 	pthread_mutex_lock(&lock);
 	disk->writes++;
+	if (log_path)
+		id = log_write(disk_number(disk), buffer, count, offset, flags & NBDKIT_FLAG_FUA);
 	memcpy(disk->now + offset, buffer, count);
 	if (flags & NBDKIT_FLAG_FUA)
 		disk->fuas++;
@@ -296,6 +433,7 @@ static int powercut_pwrite(void *handle, const void *buffer, uint32_t count, uin
 	else
 		result = add_write(disk, buffer, count, offset);
 	pthread_mutex_unlock(&lock);
+	log_end(disk, CRASHLOG_DONE, id);
 	return result;
 }
 
@@ -317,13 +455,19 @@ static int powercut_trim(void *handle, uint32_t count, uint64_t offset, uint32_t
 static int powercut_flush(void *handle, uint32_t flags)
 {
 	struct disk *disk = handle;
+	uint64_t id = 0;
 
 	(void)flags;
+	if (trouble(disk, TROUBLE_FLUSH))
+		return -1;
 	pthread_mutex_lock(&lock);
 	disk->flushes++;
+	if (log_path)
+		id = log_event(disk_number(disk), CRASHLOG_FLUSH, 0);
 	if (!pretend)
 		flush_all(disk);
 	pthread_mutex_unlock(&lock);
+	log_end(disk, CRASHLOG_FLUSHED, id);
 	return 0;
 }
 
@@ -413,6 +557,8 @@ static void obey(const char *line, char *answer, size_t size)
 	} else if (sscanf(line, "pretend %15s", mode) == 1) {
 		pretend = !strcmp(mode, "on");
 		snprintf(answer, size, "ok\n");
+	} else if (!strncmp(line, "log", 3)) {
+		snprintf(answer, size, !log_path || log_flush() ? "no\n" : "ok\n");
 	} else if (!strncmp(line, "stat", 4)) {
 		stat_line(answer, size);
 	} else {
@@ -421,45 +567,9 @@ static void obey(const char *line, char *answer, size_t size)
 	pthread_mutex_unlock(&lock);
 }
 
-static void *control(void *arg)
-{
-	int listener = (int)(intptr_t)arg;
-
-	for (;;) {
-		int fd = accept(listener, NULL, NULL);
-		char line[256];
-		char answer[2048];
-		ssize_t n;
-
-		if (fd < 0)
-			continue;
-		n = read(fd, line, sizeof(line) - 1);
-		if (n > 0) {
-			line[n] = '\0';
-			obey(line, answer, sizeof(answer));
-			if (write(fd, answer, strlen(answer)) < 0)
-				nbdkit_debug("control: nobody listens");
-		}
-		close(fd);
-	}
-	return NULL;
-}
-
 static int powercut_after_fork(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pthread_t thread;
-
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", control_path);
-	unlink(control_path);
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    listen(listener, 4) < 0 ||
-	    pthread_create(&thread, NULL, control, (void *)(intptr_t)listener)) {
-		nbdkit_error("%s: %s", control_path, strerror(errno));
-		return -1;
-	}
-	return 0;
+	return control_start(control_path, obey);
 }
 
 static struct nbdkit_plugin plugin = {

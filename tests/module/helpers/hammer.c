@@ -18,7 +18,8 @@
  *
  * Of run: --time SECONDS, --count N (writes of each thread), --flush-every N
  * (an fsync after N writes, printing `F thread number'), --dsync PERCENT
- * (writes with O_DSYNC), --pause MICROSECONDS.
+ * (writes with O_DSYNC), --pause MICROSECONDS, --notes DEV (each F line also as a mark
+ * `F<seed> thread number' in a crash log, see logmark).
  *
  * Of check: --marks FILE --before LABEL --after LABEL, the printed lines of two
  * marks, made before the snapshot command and after it; or --durable FILE, with
@@ -66,6 +67,7 @@ static struct {
 	uint64_t flush_every;
 	uint64_t dsync;
 	uint64_t pause;
+	const char *notes;
 	const char *marks;
 	const char *before;
 	const char *after;
@@ -74,6 +76,7 @@ static struct {
 
 static struct device devs[2];
 static unsigned int ndevs;
+static struct device notes;
 static struct state *state;
 static uint64_t slice; /* sectors of a thread on each device */
 
@@ -97,6 +100,8 @@ static void option(const char *name, const char *value)
 		o.dsync = number(value);
 	else if (!strcmp(name, "--pause"))
 		o.pause = number(value);
+	else if (!strcmp(name, "--notes"))
+		o.notes = value;
 	else if (!strcmp(name, "--marks"))
 		o.marks = value;
 	else if (!strcmp(name, "--before"))
@@ -169,7 +174,13 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static void flush(uint64_t thread, uint64_t n)
+static void note(uint64_t thread, uint64_t n, char *sector)
+{
+	snprintf(sector, SECTOR, "F%" PRIu64 " %" PRIu64 " %" PRIu64, o.seed, thread, n);
+	write_sectors(&notes, sector, (o.seed * MAX_THREADS + thread) % notes.sectors, 1);
+}
+
+static void flush(uint64_t thread, uint64_t n, char *sector)
 {
 	char line[64];
 	int length;
@@ -181,6 +192,8 @@ static void flush(uint64_t thread, uint64_t n)
 	length = snprintf(line, sizeof(line), "F %" PRIu64 " %" PRIu64 "\n", thread, n);
 	if (write(STDOUT_FILENO, line, (size_t)length) != length)
 		die("hammer: cannot print");
+	if (o.notes)
+		note(thread, n, sector);
 }
 
 static void write_number(uint64_t thread, uint64_t n, uint64_t *buffer)
@@ -207,6 +220,7 @@ static void *run_thread(void *arg)
 {
 	uint64_t thread = (uint64_t)(uintptr_t)arg;
 	uint64_t *buffer = buffer_new((o.high + o.align) * SECTOR);
+	char *sector = buffer_new(SECTOR);
 	uint64_t end = now() + o.seconds * 1000000;
 
 	for (uint64_t n = 1; !o.count || n <= o.count; n++) {
@@ -214,7 +228,7 @@ static void *run_thread(void *arg)
 			break;
 		write_number(thread, n, buffer);
 		if (o.flush_every && n % o.flush_every == 0)
-			flush(thread, n);
+			flush(thread, n, sector);
 		if (o.pause)
 			usleep((useconds_t)o.pause);
 	}
@@ -238,6 +252,8 @@ static int run(int argc, char **argv)
 
 	options(argc, argv, 3, O_RDWR);
 	state_open(argv[2], true);
+	if (o.notes)
+		device_open(&notes, o.notes, O_WRONLY);
 	state->threads = o.threads;
 	for (uint64_t t = 0; t < o.threads; t++) {
 		if (pthread_create(&threads[t], NULL, run_thread, (void *)(uintptr_t)t))

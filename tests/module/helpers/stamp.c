@@ -19,6 +19,8 @@
  *   --io SIZE        largest single I/O (default 512K)
  *   --seed N         of the random choice (default 1)
  *   --sync           an fsync at the end
+ *   --or-from TAG    check: tags of TAG and more pass, too
+ *   --readable       check: sectors that cannot be read are passed over, and counted
  *   --or-other       check: what is no stamp of this program (but hammer's, or a
  *                    filesystem's) passes; zeroes do not
  *
@@ -56,6 +58,9 @@ static struct {
 	uint64_t seed;
 	bool sync;
 	bool or_other;
+	bool readable;
+	uint64_t or_from;
+	uint64_t unread;
 	uint64_t *buffer;
 	uint64_t wrong;
 } o = {
@@ -105,9 +110,15 @@ static void options(int argc, char **argv)
 			o.or_other = true;
 			continue;
 		}
+		if (!strcmp(name, "--readable")) {
+			o.readable = true;
+			continue;
+		}
 		const char *value = option_value(argc, argv, &i);
 
-		if (!strcmp(name, "--tag")) {
+		if (!strcmp(name, "--or-from")) {
+			o.or_from = number(value);
+		} else if (!strcmp(name, "--tag")) {
 			o.tag = (uint32_t)number(value);
 			o.tagged = true;
 		} else if (!strcmp(name, "--map")) {
@@ -162,6 +173,9 @@ static void check_sector(uint64_t sector, const uint64_t *words)
 
 	if (want == UNKNOWN)
 		return;
+	if (o.or_from && stamp_read(words, &is) && is.kind == KIND && is.sector == sector &&
+	    is.a >= o.or_from)
+		return;
 	if (want == 0) {
 		if (!is_zero(words))
 			complain(sector, words, want);
@@ -184,6 +198,23 @@ static void whole_range(uint64_t from, uint64_t count)
 		    verbs[o.verb], count, from, strerror(errno));
 }
 
+static void one_io(uint64_t from, uint64_t count);
+
+/* false: it cannot be read as one; its parts have been checked apart, as far as they can be. */
+static bool read_piece(uint64_t from, uint64_t count)
+{
+	if (pread(o.dev.fd, o.buffer, count * SECTOR, (off_t)(from * SECTOR)) ==
+	    (ssize_t)(count * SECTOR))
+		return true;
+	if (count <= o.dev.unit) {
+		o.unread += count;
+		return false;
+	}
+	for (uint64_t at = 0; at < count; at += o.dev.unit)
+		one_io(from + at, o.dev.unit);
+	return false;
+}
+
 /* One I/O. The map is changed after it: a failed write leaves it alone. */
 static void one_io(uint64_t from, uint64_t count)
 {
@@ -199,7 +230,10 @@ static void one_io(uint64_t from, uint64_t count)
 		write_sectors(&o.dev, o.buffer, from, count);
 		break;
 	case CHECK:
-		read_sectors(&o.dev, o.buffer, from, count);
+		if (o.readable && !read_piece(from, count))
+			return;
+		if (!o.readable)
+			read_sectors(&o.dev, o.buffer, from, count);
 		for (uint64_t i = 0; i < count; i++)
 			check_sector(from + i, o.buffer + i * WORDS);
 		return;
@@ -302,6 +336,8 @@ int main(int argc, char **argv)
 		random_piece(&rng);
 	if (o.sync && fsync(o.dev.fd) < 0)
 		die("stamp: %s: fsync: %s", o.dev.path, strerror(errno));
+	if (o.unread)
+		printf("stamp: %s: %" PRIu64 " sectors cannot be read\n", o.dev.path, o.unread);
 	if (o.wrong)
 		die("stamp: %s: %" PRIu64 " wrong sectors", o.dev.path, o.wrong);
 	return 0;

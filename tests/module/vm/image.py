@@ -181,7 +181,8 @@ def run_archive(path, kver, files, module):
     archive.add('smv/lib.sh', f'{HERE}/lib.sh')
     archive.add('smv/one', f'{HERE}/one')
     if module:
-        ko = f'{build}/module/{kver}/dm-snap-mv.ko'
+        modules = os.environ.get('SMV_MODULES', f'{build}/module')
+        ko = f'{modules}/{kver}/dm-snap-mv.ko'
         if os.path.exists(ko):
             archive.add('smv/dm-snap-mv.ko', ko)
     seen = set()

@@ -24,7 +24,7 @@ MODES = ['any', 'torn', 'any', 'torn', 'none', 'all']
 class Server:
     """nbdkit with the plugin, and the disks of one round."""
 
-    def __init__(self, folder, disks, pretend):
+    def __init__(self, folder, disks, pretend=False, more=()):
         os.makedirs(folder, exist_ok=True)
         self.folder = folder
         self.disks = disks
@@ -38,6 +38,7 @@ class Server:
                    f'control={self.control}']
         command += [f'disk={name}:{scenario.megabytes(size) << 20}:{self.image(name)}'
                     for name, size in disks]
+        command += more
         self.log = open(f'{folder}/nbdkit.log', 'w')
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
         deadline = time.time() + 20
@@ -190,3 +191,22 @@ def run(runner, job):
             return
     job.seconds = time.time() - start
     runner.report(job, None, [])
+
+
+def run_disks(runner, job):
+    """`# host: disks': one phase, with disks on which requests fail or wait as ordered."""
+    start = time.time()
+    folder = f'{image.TOP}/build/vm/cut.{os.getpid()}.{job.label}'
+    server = Server(folder, job.scenario.disks)
+    try:
+        machine, problem, lines = runner.boot(job, server.drives())
+        if machine is not None:
+            try:
+                problem, lines = runner.judge(machine, job, runner.follow(machine, job, 'phase1'))
+            finally:
+                runner.dispose(machine)
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+    job.seconds = time.time() - start
+    runner.report(job, problem, lines)

@@ -18,11 +18,16 @@ class Scenario:
     # timeout: 120           seconds, of an idle machine (default 120)
     # alone                  needs a boot of its own
     # long                   only in make check-long
+    # long-scale: 1000       percent, in make check-long
     # host: powercut         has phase1 and phase2; see README.md
     # rounds: 5              power cuts, at full scale
     # disks: a=64M b=64M     powercut: the disks that the host keeps
     # cuts: none any torn    powercut: what may be lost; default: all ways
     # rig: pretend           powercut: disks that lie about FLUSH and FUA
+    # host: disks            has phase1, and disks that fail or wait as ordered
+    # host: replay           is recorded, and replayed; see README.md
+    # points: N M            replay: points on the host, of these in a guest; for make check
+    # points-long: N M       and for make check-long
     # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
@@ -36,7 +41,7 @@ class Scenario:
         for line in self.text.split('\n'):
             if not line.startswith('#'):
                 break
-            match = re.match(r'# ?([a-z]+)(?:: *(.*?))? *$', line)
+            match = re.match(r'# ?([a-z-]+)(?:: *(.*?))? *$', line)
             if match:
                 head.setdefault(match[1], []).append(match[2] or '')
         self.kernels = ' '.join(head.get('kernels', KERNELS)).split()
@@ -49,6 +54,9 @@ class Scenario:
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
         self.fails = head.get('fails', [None])[0]
         self.cuts = ' '.join(head.get('cuts', [])).split()
+        self.long_scale = int(head.get('long-scale', ['100'])[0])
+        self.points = [int(n) for n in head.get('points', ['60 6'])[0].split()]
+        self.points_long = [int(n) for n in head.get('points-long', ['600 20'])[0].split()]
         self.rig = ' '.join(head.get('rig', [])).split()
         self.expected = [re.compile(c) for c in head.get('console', [])]
         self.fio = re.search(r'^[^#\n]*\bfio\b', self.text, re.M) is not None

@@ -250,7 +250,7 @@ note()	# TEXT: a mark
 	logmark "$marks" "$*" || fail "no mark: $*"
 }
 
-# trouble ORDER...: see powercut_trouble.h, e.g. `trouble HOLD data read 1 1500'.
+# trouble ORDER...: see powercut_trouble.h, e.g. `trouble HOLD data read 1'.
 trouble()
 {
 	note "$*"

@@ -91,6 +91,7 @@ static const char *log_path;
 static const char *points;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t client_gone = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t calmed = PTHREAD_COND_INITIALIZER;
 
 static unsigned int disk_number(const struct disk *disk)
 {
@@ -309,7 +310,8 @@ static int mark(const struct disk *disk, const char *text)
 				return -1;
 		}
 	}
-	trouble_command(text);
+	if (trouble_command(text))
+		pthread_cond_broadcast(&calmed);
 	if (log_path)
 		log_mark(disk_number(disk), text, length);
 	return 0;
@@ -330,19 +332,20 @@ static int write_marks(const struct disk *disk, const char *buffer, uint32_t cou
 /* The trouble that a request meets before it is carried out: 0, or -1 and it fails. */
 static int trouble(const struct disk *disk, enum trouble_kind kind)
 {
-	int hold;
+	enum trouble meets;
+	unsigned long calms;
 
 	pthread_mutex_lock(&lock);
-	hold = trouble_of(disk->name, kind);
+	meets = trouble_of(disk->name, kind);
+	calms = trouble_calms();
+	while (meets == TROUBLE_IS_HELD && calms == trouble_calms())
+		pthread_cond_wait(&calmed, &lock);
 	pthread_mutex_unlock(&lock);
-	if (hold < 0) {
-		nbdkit_error("%s fails as ordered", disk->name);
-		errno = EIO;
-		return -1;
-	}
-	if (hold)
-		usleep((useconds_t)hold * 1000);
-	return 0;
+	if (meets != TROUBLE_FAILS)
+		return 0;
+	nbdkit_error("%s fails as ordered", disk->name);
+	errno = EIO;
+	return -1;
 }
 
 /* What nbdkit calls */

@@ -15,16 +15,16 @@ struct order {
 	enum trouble_kind kind;
 	unsigned long after; /* requests that still go by unharmed */
 	unsigned long count; /* that then fail; 0: one is held */
-	int hold;
+	bool hold;
 };
 
 static struct order orders[ORDERS];
 static unsigned int norders;
+static unsigned long calms;
 
 static const char *const kinds[TROUBLE_KINDS] = { "read", "write", "flush" };
 
-static bool add_order(const char *disk, const char *kind, unsigned long nth, unsigned long count,
-		      int hold)
+static bool add_order(const char *disk, const char *kind, unsigned long nth, unsigned long count)
 {
 	for (int i = 0; i < TROUBLE_KINDS; i++) {
 		if (strcmp(kind, kinds[i]) || norders == ORDERS || !nth)
@@ -32,7 +32,7 @@ static bool add_order(const char *disk, const char *kind, unsigned long nth, uns
 		orders[norders] = (struct order){ .kind = (enum trouble_kind)i,
 						  .after = nth - 1,
 						  .count = count,
-						  .hold = hold };
+						  .hold = !count };
 		snprintf(orders[norders++].disk, sizeof(orders[0].disk), "%s", disk);
 		return true;
 	}
@@ -48,45 +48,49 @@ bool trouble_command(const char *text)
 
 	if (!strcmp(text, "CALM")) {
 		norders = 0;
+		calms++;
 		return true;
 	}
 	if (sscanf(text, "FAIL %63s %15s %lu %lu", disk, kind, &nth, &count) == 4)
-		return add_order(disk, kind, nth, count, 0);
-	if (sscanf(text, "HOLD %63s %15s %lu %lu", disk, kind, &nth, &count) == 4)
-		return add_order(disk, kind, nth, 0, (int)count);
+		return add_order(disk, kind, nth, count);
+	if (sscanf(text, "HOLD %63s %15s %lu", disk, kind, &nth) == 3)
+		return add_order(disk, kind, nth, 0);
 	return false;
 }
 
-static int meet(struct order *order)
+static enum trouble meet(struct order *order)
 {
-	int hold = order->hold;
-
 	if (order->after) {
 		order->after--;
-		return 0;
+		return TROUBLE_NONE;
 	}
 	if (order->count) {
 		order->count--;
-		return -1;
+		return TROUBLE_FAILS;
 	}
-	order->hold = 0;
-	return hold;
+	if (!order->hold)
+		return TROUBLE_NONE;
+	order->hold = false;
+	return TROUBLE_IS_HELD;
 }
 
-int trouble_of(const char *disk, enum trouble_kind kind)
+enum trouble trouble_of(const char *disk, enum trouble_kind kind)
 {
-	int worst = 0;
+	enum trouble worst = TROUBLE_NONE;
 
 	for (unsigned int i = 0; i < norders; i++) {
-		int now;
+		enum trouble now;
 
 		if (orders[i].kind != kind || strcmp(orders[i].disk, disk))
 			continue;
 		now = meet(&orders[i]);
-		if (now < 0 || worst < 0)
-			worst = -1;
-		else if (now > worst)
+		if (now > worst)
 			worst = now;
 	}
 	return worst;
+}
+
+unsigned long trouble_calms(void)
+{
+	return calms;
 }

@@ -10,14 +10,17 @@ enum trouble_kind { TROUBLE_READ, TROUBLE_WRITE, TROUBLE_FLUSH, TROUBLE_KINDS };
 /*
  * FAIL DISK read|write|flush N COUNT   the N-th request of the kind from now, and those
  *                                      after it, COUNT in all, fail
- * HOLD DISK read|write|flush N MS      the N-th is held so long before it is carried out
- * CALM                                 none of these any more
+ * HOLD DISK read|write|flush N         the N-th is held before it is carried out
+ * CALM                                 none of these any more; what is held goes on
  *
  * true: the text was one of them. Under the server's lock, as is trouble_of().
  */
 bool trouble_command(const char *text);
 
-/* What a request meets: milliseconds that it is held, or -1: it fails. */
-int trouble_of(const char *disk, enum trouble_kind kind);
+enum trouble { TROUBLE_NONE, TROUBLE_IS_HELD, TROUBLE_FAILS };
+
+/* What a request meets. One that is held waits until trouble_calms() has changed. */
+enum trouble trouble_of(const char *disk, enum trouble_kind kind);
+unsigned long trouble_calms(void);
 
 #endif

@@ -112,7 +112,7 @@ static void write_ends(struct disks *disks, struct replay_disk *disk, u64 id)
 	struct pending *pending = find_pending(disk, id);
 
 	pending->done_at = disks->at + 1;
-	if (!pending->event->record->fua || disks->lie == LIE_FUA)
+	if (!pending->event->record->fua || (disks->lie == LIE_FUA && disks->at >= disks->lie_from))
 		return;
 	settle(disk, pending->event);
 	memmove(pending, pending + 1,
@@ -144,6 +144,8 @@ static void flush_ends(struct disks *disks, u32 number, u64 id)
 
 static bool flush_counts(const struct disks *disks, u32 disk)
 {
+	if (disks->at < disks->lie_from)
+		return true;
 	switch (disks->lie) {
 	case LIE_FLUSH:
 		return false;

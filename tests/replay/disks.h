@@ -25,6 +25,7 @@ struct disks {
 	u32 count;
 	u32 store; /* whose flushes LIE_STORE_FLUSH forgets */
 	enum disks_lie lie;
+	u32 lie_from; /* event */
 	u32 at; /* events that have happened */
 	struct replay_disk disk[CRASHLOG_DISKS];
 };

@@ -219,6 +219,7 @@ static bool try_all(const struct point *point)
 
 	disks_begin(&disks, &crash_log);
 	disks.lie = o.lie;
+	disks.lie_from = promises.start;
 	for (u32 i = 0; i < o.points && ok; i++)
 		ok = try_point(&disks, &point[i], i);
 	disks_end(&disks);

@@ -162,17 +162,17 @@ phase1()
 	remember_store "$store"
 	errors=0 failures=0
 	count_requests
-	places=$(scaled 200)	# hundredths of a place for each kind, so that all get their share
+	places=$(scaled 100)	# hundredths of a place for each kind, so that all get their share
 	i=0
-	while read -r name kind count; do
+	while read -r where kind count; do
 		i=$((i + 1))
 		[ "$count" -gt 0 ] || continue
 		of=$(((places + 99) / 100))
 		k=0
 		while [ $k -lt $of ]; do
 			rnd jitter $((count / of + 1))
-			forever=$(((k + i) % 2 ? 1 : 1000000))
-			one_error $name $kind $((count * k / of + jitter + 1)) $forever
+			forever=$(((k + i + SMV_SEED) % 2 ? 1 : 1000000))
+			one_error "$where" "$kind" $((count * k / of + jitter + 1)) $forever
 			k=$((k + 1))
 		done
 	done <counts

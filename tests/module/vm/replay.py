@@ -17,7 +17,7 @@ from . import image
 from .powercut import Server
 
 HOLD = 400          # microseconds, at most, that a request is on its way
-LIES = ['flush', 'fua', 'store-flush', 'origin-flush']
+LIES = ['flush', 'store-flush', 'origin-flush']    # QEMU makes a flush of FUA
 LIE_POINTS = 400    # within which a lie has to be found
 
 

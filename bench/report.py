@@ -186,6 +186,86 @@ def other_tables(rows):
         yield markdown(section, head, [[str(row.get(k, '')) for k in head] for row in some])
 
 
+# ---- what is to be reached ----------------------------------------------------
+
+def section_key(loads, kind, snapshots, work, who, chunk='64K'):
+    for key in loads.by:
+        if key[1:] == (kind, chunk, snapshots, work, who):
+            return key
+    return None
+
+
+def share(loads, kind, work, who, snapshots, other, other_snapshots=1):
+    """who's rate by other's, the same load."""
+    key = section_key(loads, kind, snapshots, work, who)
+    base = section_key(loads, kind, other_snapshots, work, other)
+    ratio = key and base and loads.ratio(key, base)
+    return ratio[0] if ratio else None
+
+
+def trips(loads, who):
+    key = section_key(loads, 'latency', 1, 'first-up-1', who)
+    return loads.median(key, 'p50') / LATENCY_NS if key else None
+
+
+def counted(loads, what, by):
+    for kind in 'latency', 'ram', 'count':
+        key = section_key(loads, kind, 1, 'first-random-16', 'snapmv')
+        if key:
+            return loads.median(key, what) * by
+    return None
+
+
+def reach_rows(loads, rows):
+    """(what, at least or at most, how much, measured); a ratio is of rates or of instructions."""
+    for kind, how in (('ram', 'rate'), ('count', 'instructions')):
+        for work, snapshots in (('over-16', 1), ('over-16', 1000), ('read-16', 1),
+                                ('read-16', 1000)):
+            yield (f'{work}, {snapshots} snapshots, by plain ({how})', '>=', 0.97,
+                   share(loads, kind, work, 'snapmv', snapshots, 'linear'))
+        work = 'first-random-16'
+        yield (f'{work}, by the limit ({how})', '>=', 0.85,
+               share(loads, kind, work, 'snapmv', 1, 'limit'))
+        for peer in 'snapshot', 'thin':
+            yield (f'{work}, by {SHOWN[peer]} ({how})', '>=', 1.5,
+                   share(loads, kind, work, 'snapmv', 1, peer))
+        yield (f'{work}, 1000 snapshots by 1 ({how})', '>=', 0.97,
+               share(loads, kind, work, 'snapmv', 1000, 'snapmv'))
+        yield (f'{work}, 8 snapshots, by dm-snapshot ({how})', '>=', 8,
+               share(loads, kind, work, 'snapmv', 8, 'snapshot', 8))
+        for work in 'snap-kept-16', 'snap-place-16':
+            yield (f'{work}, by plain ({how})', '>=', 0.95,
+                   share(loads, kind, work, 'snapmv', 1, 'linear'))
+        yield (f'snap-whole-16, by plain ({how})', '>=', 0.9,
+               share(loads, kind, 'snap-whole-16', 'snapmv', 1, 'linear'))
+        yield (f'snap-whole-16, by dm-thin ({how})', '>=', 1.2,
+               share(loads, kind, 'snap-whole-16', 'snapmv', 1, 'thin'))
+    yield ('serial round trips of a first write, by dm-snapshot\'s', '<=',
+           trips(loads, 'snapshot'), trips(loads, 'snapmv'))
+    yield 'commit writes a first write, queue depth 16', '<=', 0.15, counted(loads, 'commits', 1)
+    yield ('journal KiB a first write, queue depth 16', '<=', 1,
+           counted(loads, 'commit_blocks', 4))
+    for row in rows:
+        if row.get('kind') == 'amplification' and (row['what'], row['chunk']) == ('made', '64K'):
+            yield (f'write amplification, {row["writes"]:,} random first writes', '<=', 0.05,
+                   row['amplification'])
+    for row in rows:
+        if row.get('kind') == 'commands' and row['who'] == 'snapmv' and row['what'] in (
+                'create', 'delete'):
+            yield (f'{row["what"]} at {row["snapshots"]} snapshots, ms', '<=', 10,
+                   row['p50'] / 1e6)
+
+
+def reach_table(loads, rows):
+    table = []
+    for what, sign, least, got in reach_rows(loads, rows):
+        if got is None or least is None:
+            continue
+        reached = got >= least if sign == '>=' else got <= least
+        table.append([what, f'{sign} {least:.3g}', f'{got:.3g}', 'yes' if reached else '**no**'])
+    return markdown('What is to be reached', ['what', 'wanted', 'measured', 'reached'], table)
+
+
 # ---- plots ------------------------------------------------------------------
 
 STYLE = '''set grid ytics lc rgb "#dddddd"
@@ -280,7 +360,7 @@ def main():
     folder = sys.argv[1]
     rows = read(folder)
     loads = Loads(rows)
-    tables = [*rate_tables(loads),
+    tables = [reach_table(loads, rows), *rate_tables(loads),
               *absolute_tables(loads, 'latency', 'p50', 'serial round trips (median latency by '
                                'that of a request)', LATENCY_NS),
               *absolute_tables(loads, 'count', 'ns', 'thousands of instructions', 1000),

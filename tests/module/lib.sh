@@ -302,6 +302,18 @@ snapshots_as_expected()
 	done <"/smv/points/$1/expect"
 }
 
+# last_file UNTIL: of the marks `FILE NAME SUM' in said, the last one before the mark UNTIL (of
+# all, if that is empty): LF_NAME, LF_SUM. false: there is none, or no mark UNTIL.
+last_file()
+{
+	[ -z "$1" ] || grep -qx "$1" said || return 1
+	LF_NAME=$(awk -v until="$1" '$0 == until && until != "" { exit }
+		$1 == "FILE" { name = $2 } END { print name }' said)
+	LF_SUM=$(awk -v until="$1" '$0 == until && until != "" { exit }
+		$1 == "FILE" { sum = $3 } END { print sum }' said)
+	[ -n "$LF_SUM" ]
+}
+
 # said: what all phases before this one printed, as far as it got out.
 said()
 {

@@ -124,17 +124,10 @@ judge_roll()	# FOLDER ORIGIN SNAPSHOT-PREFIX
 # The newest file synced before the mark UNTIL is there.
 synced_file()	# UNTIL IMAGE
 {
-	if [ -n "$1" ]; then
-		grep -q "^$1\$" said || return 0
-		sed "/^$1\$/,\$d" said >until
-	else
-		cp said until
-	fi
-	# shellcheck disable=SC2046
-	set -- "$2" $(sed -n 's/^FILE //p' until | tail -n 1)
-	[ $# -eq 3 ] || return 0
-	debugfs -R "dump /$2 file" "$1" 2>/dev/null
-	eq "$(sha256sum <file | cut -d ' ' -f 1)" "$3" "sum of $2 on $1"
+	last_file "$1" || return 0
+	debugfs -R "dump /$LF_NAME file" "$2" 2>/dev/null
+	eq "$(sha256sum <file | cut -d ' ' -f 1)" "$LF_SUM" "sum of $LF_NAME on $2"
+	rm file
 }
 
 phase2()

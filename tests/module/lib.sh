@@ -217,9 +217,10 @@ find_disks()
 		wait_for 20 find_disk "$fd_name"
 		eval "$fd_name=\$(find_disk \$fd_name)"
 	done
-	# A request that fails is not tried again: one order, one error.
+	# A request that fails is not tried again: one order, one error. One that is held is not given up.
 	for fd_sys in /sys/class/scsi_disk/*/max_retries; do
 		[ ! -e "$fd_sys" ] || echo 0 >"$fd_sys"
+		[ ! -e "${fd_sys%/*}/device/timeout" ] || echo 3600 >"${fd_sys%/*}/device/timeout"
 	done
 }
 

@@ -15,18 +15,18 @@
 #include <unistd.h>
 #include "export.h"
 
-#define USAGE                                                                                       \
-	"usage: replay [OPTION...] LOG\n"                                                           \
-	"  -n POINTS      how many (100)\n"                                                         \
-	"  -s SEED        chooses them, and what is lost (1)\n"                                     \
-	"  -p AT:SEED     this one alone\n"                                                         \
-	"  -c EVERY       cleans at every so-manieth point (4; 0: never)\n"                         \
-	"  -j COMMAND     a judge: run by sh in a folder with a file for each volume, and\n"        \
-	"                 `said', the marks so far\n"                                               \
-	"  -J EVERY       asks the judge at every so-manieth point (10)\n"                          \
-	"  -f FOLDER      for the judge's files\n"                                                  \
-	"  -e FOLDER -E N exports N of the points: FOLDER/I/DISK, FOLDER/I/said, FOLDER/I/expect\n" \
-	"  -l LIE         plants a bug: flush, fua, store-flush, origin-flush\n"                    \
+#define USAGE                                                                                      \
+	"usage: replay [OPTION...] LOG\n"                                                          \
+	"  -n POINTS      how many (100)\n"                                                        \
+	"  -s SEED        chooses them, and what is lost (1)\n"                                    \
+	"  -p AT:SEED     this one alone\n"                                                        \
+	"  -c EVERY       cleans at every so-manieth point (4; 0: never)\n"                        \
+	"  -j COMMAND     a judge: run by sh in a folder with a file for each volume, and\n"       \
+	"                 `said', the marks so far\n"                                              \
+	"  -J EVERY       asks the judge at every so-manieth point (10)\n"                         \
+	"  -f FOLDER      for the judge's files\n"                                                 \
+	"  -e FOLDER -E N exports N of the points: FOLDER/I/DISK, .../said, .../expect\n"          \
+	"  -l LIE         plants a bug: flush, fua, store-flush, origin-flush\n"                   \
 	"  -X             something must be found\n"
 
 struct point {

@@ -34,23 +34,24 @@ static void whole(int fd, void *data, size_t bytes, bool out)
 	}
 }
 
-static uint32_t carry_out(int file, int link, const struct nbd_request *request, char *buffer)
+/* 0 or a negative error. */
+static int carry_out(int file, int link, const struct nbd_request *request, char *buffer)
 {
 	off_t from = (off_t)be64toh(request->from);
 	size_t bytes = ntohl(request->len);
 
 	switch (ntohl(request->type) & 0xffff) {
 	case NBD_CMD_READ:
-		return pread(file, buffer, bytes, from) == (ssize_t)bytes ? 0 : EIO;
+		return pread(file, buffer, bytes, from) == (ssize_t)bytes ? 0 : -EIO;
 	case NBD_CMD_WRITE:
 		whole(link, buffer, bytes, false);
-		return pwrite(file, buffer, bytes, from) == (ssize_t)bytes ? 0 : EIO;
+		return pwrite(file, buffer, bytes, from) == (ssize_t)bytes ? 0 : -EIO;
 	case NBD_CMD_FLUSH:
-		return fdatasync(file) ? EIO : 0;
+		return fdatasync(file) ? -EIO : 0;
 	case NBD_CMD_DISC:
 		exit(0);
 	default:
-		return EINVAL;
+		return -EINVAL;
 	}
 }
 
@@ -61,13 +62,13 @@ static void serve(int file, int link)
 	for (;;) {
 		struct nbd_request request;
 		struct nbd_reply reply = { .magic = htonl(NBD_REPLY_MAGIC) };
-		uint32_t error;
+		int error;
 
 		whole(link, &request, sizeof(request), false);
 		if (ntohl(request.magic) != NBD_REQUEST_MAGIC || ntohl(request.len) > MOST)
 			die("nbdisk: no request");
 		error = carry_out(file, link, &request, buffer);
-		reply.error = htonl(error);
+		reply.error = htonl((uint32_t)-error);
 		memcpy(reply.handle, request.handle, sizeof(reply.handle));
 		whole(link, &reply, sizeof(reply), true);
 		if (!error && (ntohl(request.type) & 0xffff) == NBD_CMD_READ)

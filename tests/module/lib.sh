@@ -321,6 +321,53 @@ said()
 	cat /smv/said
 }
 
+# ---- failing on purpose; only on the sanitizer kernel ----
+
+# fault_arm KIND N: from now on the N-th fails, once: of the allocations that the module
+# makes, on whosoever's behalf (failslab, fail_page_alloc), or of the requests to the disks
+# of fault_disk (fail_make_request). Only one is armed at a time.
+fault_arm()
+{
+	FAULT=/sys/kernel/debug/$1
+	if [ "$1" != fail_make_request ] && [ "$(cat $FAULT/require-end)" = 0 ]; then
+		fault_only_the_module
+	fi
+	echo 0 >$FAULT/verbose
+	echo 1 >$FAULT/times
+	echo 0 >$FAULT/count
+	echo "$2" >$FAULT/interval
+	echo 100 >$FAULT/probability
+}
+
+fault_only_the_module()
+{
+	# Name, bytes, ..., address.
+	# shellcheck disable=SC2046
+	set -- $(grep '^dm_snap_mv ' /proc/modules)
+	fo_start=$(printf %d "$6")
+	echo "$fo_start" >$FAULT/require-start
+	echo $((fo_start + $2)) >$FAULT/require-end
+	echo 32 >$FAULT/stacktrace-depth
+	echo 0 >$FAULT/ignore-gfp-wait
+	[ ! -e $FAULT/min-order ] || echo 0 >$FAULT/min-order
+	[ ! -e $FAULT/ignore-gfp-highmem ] || echo 0 >$FAULT/ignore-gfp-highmem
+}
+
+# fault_disarm: FAULT_HIT says whether it has happened (yes, no).
+fault_disarm()
+{
+	echo 0 >$FAULT/probability
+	FAULT_HIT=no
+	[ "$(cat $FAULT/times)" -ne 0 ] || FAULT_HIT=yes
+}
+
+fault_disk()	# DEV on|off: requests to this disk may fail
+{
+	fd_on=1
+	[ "$2" = on ] || fd_on=0
+	echo $fd_on >"/sys/block/$(kname "$1")/make-it-fail"
+}
+
 # ---- device mapper ----
 
 dm_make()	# NAME TABLE: a device of ours, removed at the end

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""One virtual machine: QEMU without KVM, two serial lines.
+"""One virtual machine: QEMU without KVM, or user-mode Linux; two serial lines.
 
 The first line is the kernel's console, kept in a file. The second is ours: the
 guest's init reads commands from it and writes what a scenario prints; lines of
@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from . import image
+from . import image, uml
 
 APPEND = ('console=ttyS0 loglevel=4 mitigations=off slub_debug=FZPU oops=panic '
           'panic=-1 random.trust_cpu=on printk.devkmsg=on '
@@ -57,24 +57,32 @@ class Guest:
         self.offset = 0
         self.poisoned = False       # something is left that cannot be removed
         self._make_initrd(files, fio, module)
-        append = APPEND if debug else APPEND.replace('slub_debug=FZPU', '')
         open(self.console, 'w').close()
-        # Should we be killed, the machine goes, too.
-        command = ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-M', 'q35', '-cpu', 'max',
-                   *(COUNTING if count else USUAL), '-m', str(memory), '-nodefaults',
-                   '-display', 'none', '-no-reboot', '-no-user-config',
-                   '-kernel', image.kernel(kver), '-initrd', self.initrd,
-                   '-append', append, '-device', 'virtio-rng-pci',
-                   '-serial', f'file:{self.console}',
-                   '-chardev', 'stdio,id=ctl,signal=off', '-serial', 'chardev:ctl',
-                   *drives]
+        if uml.is_uml(kver):
+            command = uml.command(self.initrd, memory)
+        else:
+            command = self._qemu(drives, debug, count)
         self.slot = take_slot()
         self.started = time.time()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT,
-                                        start_new_session=True)
+        with open(self.console, 'ab') as console:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=console if uml.is_uml(kver) else subprocess.STDOUT,
+                start_new_session=True)
         threading.Thread(target=self._read, daemon=True).start()
+
+    def _qemu(self, drives, debug, count):
+        append = APPEND if debug else APPEND.replace('slub_debug=FZPU', '')
+        # Should we be killed, the machine goes, too.
+        return ['setpriv', '--pdeathsig', 'KILL', 'qemu-system-x86_64', '-M', 'q35',
+                '-cpu', 'max',
+                *(COUNTING if count else USUAL), '-m', str(self.memory), '-nodefaults',
+                '-display', 'none', '-no-reboot', '-no-user-config',
+                '-kernel', image.kernel(self.kver), '-initrd', self.initrd,
+                '-append', append, '-device', 'virtio-rng-pci',
+                '-serial', f'file:{self.console}',
+                '-chardev', 'stdio,id=ctl,signal=off', '-serial', 'chardev:ctl',
+                *drives]
 
     def _make_initrd(self, files, fio, module):
         run = f'{self.initrd}.run'

@@ -17,6 +17,7 @@ import stat
 import struct
 import subprocess
 
+from . import uml
 from .cpio import Archive
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../..'))
@@ -139,7 +140,7 @@ def stamp_of(paths):
 
 
 def base_archive(kver):
-    root = f'{TOP}/build/kernels/{kver}'
+    root = uml.root(kver)
     programs = [program(p) for p in PROGRAMS] + [program('busybox')]
 
     def make(archive):
@@ -185,6 +186,8 @@ def run_archive(path, kver, files, module):
         ko = f'{modules}/{kver}/dm-snap-mv.ko'
         if os.path.exists(ko):
             archive.add('smv/dm-snap-mv.ko', ko)
+    if uml.is_uml(kver):
+        archive.add('smv/smv-canary.ko', uml.canary())
     seen = set()
     tool = f'{build}/snapmv'
     if os.path.exists(tool):
@@ -200,6 +203,8 @@ def run_archive(path, kver, files, module):
 
 def kernel(kver):
     """The kernel as an ELF file, which QEMU starts without unpacking it first."""
+    if uml.is_uml(kver):
+        return f'{uml.ROOT}/linux'
     source = f'{TOP}/build/kernels/{kver}/boot/vmlinuz-{kver}'
     if not os.path.exists(source):
         raise Missing(f'no {source}; run scripts/fetch-kernel')

@@ -6,14 +6,14 @@ import re
 
 from .image import HERE
 
-KERNELS = ['6.1', '6.12']
+KERNELS = ['6.1', '6.12', 'uml']
 MEMORY = 768            # MiB, of a guest that several scenarios share
 
 
 class Scenario:
     """One script. Its header:
 
-    # kernels: 6.1 6.12      which to run on (default: both)
+    # kernels: 6.1 6.12 uml  which to run on (default: all)
     # memory: 512M           if more than 768M: guest memory (default 768M)
     # timeout: 120           seconds, of an idle machine (default 120)
     # alone                  needs a boot of its own
@@ -50,6 +50,8 @@ class Scenario:
         self.alone = 'alone' in head
         self.long = 'long' in head
         self.host = head.get('host', [''])[0]
+        if self.host:
+            self.kernels = [k for k in self.kernels if k != 'uml']     # no disks from outside
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
         self.fails = head.get('fails', [None])[0]
@@ -91,7 +93,10 @@ BAD = re.compile(
     r'|possible circular locking|suspicious RCU|inconsistent lock state'
     r'|scheduling while atomic|sleeping function called|refcount_t:'
     r'|list_(add|del) corruption|page allocation failure|kernel BUG at'
-    r'|Objects remaining|UBSAN:|KASAN:|KFENCE:|unable to handle'
+    r'|Objects remaining|UBSAN:|KASAN:|KFENCE:|ODEBUG:|unable to handle'
+    r'|kmemleak: \d+ new suspected|possible recursive locking|possible irq lock inversion'
+    r'|lock held when returning|bad unlock balance|held lock freed|Invalid wait context'
+    r'|INFO: trying to register non-static key|DEBUG_LOCKS_WARN_ON|MAX_LOCKDEP|MAX_STACK_TRACE'
     r'|EXT4-fs (error|warning.*error)|XFS .*(Corruption|corruption|Internal error)'
     r'|snap-?mv.*[Aa]ssert|Invalid page|Bad page|double free')
 FINE = re.compile(r'Tainted: |loading out-of-tree|module verification failed'

@@ -1,0 +1,132 @@
+# The n-th allocation that the module makes during a command, or during reads and writes,
+# fails; for each n, until nothing fails any more. The command succeeds or is refused;
+# reads and writes succeed; the store stays in order, also over a restart; and what the
+# sanitizers say fails the scenario as ever.
+# kernels: uml
+# timeout: 1200
+# console: Call Trace:
+#	vmalloc's warning that memory is short has one; no report of a bug consists of it alone
+
+mkdisk origin 2M
+mkdisk other 1M
+mkdisk store 16M
+dev=/dev/mapper/s0-data
+smv format -c 16K -l s0 "$store"
+smv add "$store" "$origin" data
+stamp write "$origin" --tag 1 --map o.map
+quiet snapmv activate "$store"
+quiet snapmv snapshot data a
+cp o.map a.map
+stamp write $dev --tag 2 --map o.map --random 30 --sectors 1-8
+TAG=2
+
+in_order()
+{
+	eq "$(field s0 state)" ok 'state of the store'
+	must stamp check $dev --map o.map >/dev/null
+}
+
+# Down, checked, up: and what was there is there.
+restart()
+{
+	quiet snapmv deactivate s0/
+	quiet snapmv check "$store" || fail 'check complains'
+	quiet snapmv activate "$store"
+	in_order
+	quiet snapmv activate data@a
+	must stamp check $dev@a --map a.map >/dev/null
+	quiet snapmv deactivate data@a
+}
+
+# each KIND BEFORE AFTER CMD...: CMD with each of its allocations failing in turn. BEFORE
+# brings about the state that CMD needs, AFTER ends what it may have left. Past the 40th
+# every seventh: they are pages of one large piece of memory.
+each()
+{
+	ea_kind=$1 ea_before=$2 ea_after=$3 ea_n=0 ea_step=1 ea_count=0 ea_refused=0
+	shift 3
+	while :; do
+		ea_n=$((ea_n + ea_step))
+		[ $ea_n -lt 40 ] || ea_step=7
+		$ea_before
+		SMV_LAST="$ea_kind $ea_n: $*"
+		fault_arm "$ea_kind" $ea_n
+		ea_status=0
+		"$@" >"$T/.out" 2>"$T/.err" || ea_status=$?
+		fault_disarm
+		[ $ea_status -le 1 ] || fail "exit $ea_status: $ea_kind $ea_n: $*"
+		$ea_after
+		[ $FAULT_HIT = yes ] || break
+		ea_count=$((ea_count + 1)) ea_refused=$((ea_refused + ea_status))
+	done
+	[ $ea_status -eq 0 ] || fail "refused without a failure: $*: $(cat "$T/.err")"
+	restart
+	say "$ea_kind: $* : $ea_count failures, $ea_refused refused"
+}
+
+nothing() { :; }
+down() { quiet snapmv deactivate -f s0/ >/dev/null 2>&1 || :; }
+up() { active_stores | grep -q . && [ -e $dev ] || quiet snapmv activate "$store"; in_order; }
+a_down() { snapmv deactivate data@a >/dev/null 2>&1 || :; in_order; }
+a_up() { quiet snapmv activate data@a; }
+no_x()
+{
+	for nx in x y undo; do
+		snapmv delete data@$nx >/dev/null 2>&1 || :
+	done
+	in_order
+}
+with_x() { quiet snapmv snapshot data x; }
+no_other()
+{
+	snapmv deactivate other >/dev/null 2>&1 || :
+	snapmv remove other >/dev/null 2>&1 || :
+	in_order
+}
+
+# Reads and writes never fail for want of memory.
+io()
+{
+	TAG=$((TAG + 1))
+	cp o.map o.new
+	stamp write $dev --tag $TAG --map o.new --random 12 --sectors 1-40 --seed $TAG || return 2
+	mv o.new o.map
+	stamp write $dev@x --tag 9 --random 4 --sectors 1-9 --seed $TAG || return 2
+	stamp check $dev@a --map a.map || return 2
+	dd if=$dev of=/dev/null bs=256K iflag=direct 2>/dev/null || return 2
+}
+io_before()
+{
+	a_up
+	with_x
+	quiet snapmv activate data@x
+}
+io_after()
+{
+	quiet snapmv deactivate data@a data@x
+	no_x
+}
+roll() { snapmv rollback --wait --undo undo data@x; }
+rolled()
+{
+	wait_for 60 is s0-data rolling 0
+	no_x
+}
+
+for kind in failslab fail_page_alloc; do
+	each $kind down up snapmv activate "$store"
+	each $kind nothing a_down snapmv activate data@a
+	each $kind nothing no_x snapmv snapshot -m memo data x
+	each $kind with_x no_x snapmv delete data@x
+	each $kind with_x rolled roll
+	each $kind nothing no_other snapmv add "$store" "$other" other
+	each $kind with_x no_x snapmv rename data@x y
+	each $kind nothing in_order snapmv set s0/ low-water=5%
+	each $kind nothing in_order snapmv list -s
+	each $kind nothing in_order snapmv status
+	each $kind nothing in_order dmsetup message s0 0 checkpoint
+	each $kind io_before io_after io
+	each $kind nothing in_order dm_load s0-data "$(dmsetup table s0-data)"
+	each $kind nothing in_order dm_load s0 "$(dmsetup table s0)"
+	each $kind up up snapmv deactivate s0/
+done

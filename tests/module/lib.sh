@@ -602,6 +602,14 @@ snapshot_is()
 
 # ---- filesystems ----
 
+filesystems()	# those to be tried: the sanitizer kernel has no XFS
+{
+	case $(uname -r) in
+	*-uml)	echo ext4 ;;
+	*)	echo ext4 xfs ;;
+	esac
+}
+
 # mnt DEV DIR [OPTIONS]: mounts at /mnt/DIR
 mnt()
 {

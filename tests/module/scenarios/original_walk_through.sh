@@ -183,5 +183,5 @@ walk()
 
 say "Linux $(uname -r)"
 walk ext4 64M
-walk xfs 320M
+[ "$(filesystems)" = ext4 ] || walk xfs 320M
 title 'That was all of it.'

@@ -10,7 +10,7 @@ verify_files_at()	# DIR
 		fail "files in $1 differ from their sums"
 }
 
-for kind in ext4 xfs; do
+for kind in $(filesystems); do
 	size=$([ $kind = ext4 ] && echo 64 || echo 320)
 	mkdisk o$kind ${size}M
 	mkdisk s$kind 192M

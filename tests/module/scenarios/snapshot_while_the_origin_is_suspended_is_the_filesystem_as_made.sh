@@ -10,7 +10,7 @@ smv add "$store" "$origin" data
 smv activate "$store"
 dev=/dev/mapper/s0-data
 # XFS is made on 300 MiB at least, more than is good for the guest's memory.
-for kind in ext4 xfs; do
+for kind in $(filesystems); do
 	[ $kind = ext4 ] || {
 		take_down
 		rmdisk "$origin"

@@ -31,7 +31,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module format unit sim fuzz tests engine-objects demo bench bench-programs check check-long packages clean FORCE
+.PHONY: all helpers powercut module format unit sim fuzz coverage tests engine-objects demo bench bench-programs check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -168,6 +168,33 @@ fuzz:
 		$(BUILD)/fuzz/store -max_total_time=$(FUZZ_TIME) -max_len=265 -len_control=0 -timeout=20 \
 		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus tests/fuzz/corpus
+
+# How much of engine/ the unit tests and the fuzzer's inputs (kept ones, and those that
+# `make fuzz' has found here) run through: lines and branches.
+
+COVER := -O1 -g -fprofile-instr-generate -fcoverage-mapping
+
+$(BUILD)/cover/%.o: CC := clang
+$(BUILD)/cover/%.o: %.c Makefile
+	$(call compile,$(COVER) $(INC) -Itests/rig -Itests/sim/lib -Itool)
+
+$(BUILD)/cover/libsmv.a: $(patsubst %.c,$(BUILD)/cover/%.o,$(engine) $(inspect) \
+		$(rig) $(filter-out tool/main.c,$(tool)))
+	$(archive)
+
+$(BUILD)/cover/unit/%: CC := clang
+$(BUILD)/cover/unit/%: $(BUILD)/cover/tests/unit/%.o $(BUILD)/cover/libsmv.a
+	$(call link,$(COVER),$(LIBS))
+
+$(BUILD)/cover/fuzz-store: CC := clang
+$(BUILD)/cover/fuzz-store: $(fuzz_sources:%.c=$(BUILD)/cover/%.o) \
+		$(BUILD)/cover/tests/fuzz/replay.o $(BUILD)/cover/libsmv.a
+	$(call link,$(COVER),$(LIBS))
+
+cover_programs := $(unit:tests/unit/%.c=$(BUILD)/cover/unit/%) $(BUILD)/cover/fuzz-store
+
+coverage: $(cover_programs)
+	$(Q)scripts/coverage $(cover_programs)
 
 # Small static programs for the virtual machine; one file each.
 

@@ -27,7 +27,7 @@ HERE = os.path.join(TOP, 'tests/module')
 PROGRAMS = '''dash dmsetup mkfs.ext4 e2fsck tune2fs dumpe2fs debugfs resize2fs
     mkfs.xfs xfs_repair xfs_io kmod jq blkdiscard fstrim mount umount dd cmp
     sha256sum findmnt losetup wipefs blkid setsid flock fsfreeze blockdev
-    stat timeout nice'''.split()
+    stat timeout nice setpriv'''.split()
 
 MODULES = '''dm-mod dm-bufio dm-flakey dm-delay dm-log-writes dm-snapshot
     dm-thin-pool dm-crypt dm-verity dm-zero dm-raid null_blk ext4 xfs loop nvme

@@ -28,6 +28,7 @@ class Scenario:
     # host: replay           is recorded, and replayed; see README.md
     # points: N M            replay: points on the host, of these in a guest; for make check
     # points-long: N M       and for make check-long
+    # images: hostile        the hostile store images in /smv/images: see hostile.py
     # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
@@ -54,6 +55,7 @@ class Scenario:
             self.kernels = [k for k in self.kernels if k != 'uml']     # no disks from outside
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
+        self.images = head.get('images', [''])[0]
         self.fails = head.get('fails', [None])[0]
         self.cuts = ' '.join(head.get('cuts', [])).split()
         self.long_scale = int(head.get('long-scale', ['100'])[0])

@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 #include "dm.h"
 #include "identity.h"
 #include "scan.h"
@@ -160,6 +161,13 @@ int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_back
 
 /* -- choosing one -------------------------------------------------------------- */
 
+/* Who may not ask device-mapper sees no active store. */
+static const char *way_out(void)
+{
+	return geteuid() ? "run as root, only it sees active stores" :
+			   "see snapmv list, or name an inactive store with -S";
+}
+
 static int open_label(const char *arg, const char *label, bool write, struct smv_backend **backend)
 {
 	struct smv_store_ref *refs, *found = NULL;
@@ -177,10 +185,7 @@ static int open_label(const char *arg, const char *label, bool write, struct smv
 		found = &refs[i];
 	}
 	if (!rc && !found)
-		rc = smv_fail(arg,
-			      "there is no store labelled %s: see snapmv list, or name its "
-			      "device with -S",
-			      label);
+		rc = smv_fail(arg, "there is no store labelled %s: %s", label, way_out());
 	if (!rc)
 		rc = smv_stores_open(found, write, backend);
 	smv_stores_free(refs, count);
@@ -224,8 +229,8 @@ static int open_by_volume(const char *arg, const char *volume, bool write,
 	if (hits > 1)
 		rc = smv_fail(arg, "several stores have this volume: write STORE/%s", volume);
 	else if (!found)
-		rc = smv_fail(arg, "%s: see snapmv list, or name an inactive store with -S",
-			      count ? "no store has this volume" : "there is no store");
+		rc = smv_fail(arg, "%s: %s",
+			      count ? "no store has this volume" : "there is no store", way_out());
 	else
 		rc = smv_stores_open(found, write, backend);
 	smv_stores_free(refs, count);

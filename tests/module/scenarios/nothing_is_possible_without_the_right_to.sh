@@ -25,7 +25,8 @@ for command in 'list' 'status' 'snapshot data b' 'delete data@a' 'rollback data@
 	say "$command: exit $status: $(cat err)"
 	case $command in
 	list | status) ;; # there is nothing to be seen, or it says why
-	*) eq "$status" 1 "exit of $command" ;;
+	*)	eq "$status" 1 "exit of $command"
+		grep -q 'run as root' err || fail "$command does not say that root is needed" ;;
 	esac
 	! grep -q data@a out || fail "$command shows what there is"
 done

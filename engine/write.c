@@ -319,7 +319,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 	if (smv_where_is_chunk(where)) {
 		job->todo = SMV_TODO_OVERWRITE;
 		job->to.no = smv_where_low(where);
-		/* the one write in place: it must not hit metadata, whatever an entry says */
+		/* I-NOT-THROUGH: the one write in place must not hit metadata, whatever an entry says */
 		return smv_alloc_is_data(&store->alloc, job->to) ? 0 : -EUCLEAN;
 	}
 	if (!whole) {

@@ -58,7 +58,7 @@ static void dev_open_args(struct smv_dev *dev, const struct smv_features *featur
 	open->limits.overlay_entries = features->overlay_entries;
 }
 
-/* Is a copy of this store active? Both at once would share names, uuids and origins. */
+/* I-ONE-UUID: is a copy of this store active? Both at once would share names, uuids and origins. */
 static bool dev_is_twin(const struct smv_dev *dev)
 {
 	const u8 *uuid = smv_store_uuid(dev->store);

@@ -272,6 +272,7 @@ check: packages
 	$(Q)scripts/run-checks
 
 check-long: packages
+	$(Q)scripts/need-packages -g long
 	$(Q)scripts/run-checks --long
 
 demo:

@@ -40,7 +40,7 @@ done
 must sh -c "dmesg | tail -n 5 | grep 'one is a copy of the other'"
 eq "$(sumdev "$copy")" "$sum" 'the copy'
 must snapmv check "$twin"
-must snapmv dump "$twin" >copy.dump
+snapmv dump "$twin" >copy.dump
 # the active store is itself by its own name still, and a reload of it no copy
 smv snapshot -S "$store" data b
 dm_load s0 "$(dmsetup table s0)"

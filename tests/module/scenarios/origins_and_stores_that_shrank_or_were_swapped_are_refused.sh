@@ -32,7 +32,7 @@ dm_load one "$(linear 0 32768)"
 smv activate first
 snapshot_is s0 first@a first.map
 smv deactivate s0
-mustfail 'smaller|small' snapmv set -S /dev/mapper/cow first device="$(readlink -f /dev/mapper/cow)"
+mustfail 'the store itself' snapmv set -S /dev/mapper/cow first device="$(readlink -f /dev/mapper/cow)"
 
 # larger: at the recorded size
 dm_load two "$(linear 65536 40000)"

@@ -58,6 +58,15 @@ def libraries(path):
                 break
 
 
+def program_files(names):
+    """(name in the guest, path here) of programs and their libraries."""
+    files = []
+    for name in names:
+        path = program(name)
+        files += [(f'bin/{name}', path)] + [(lib, lib) for lib in libraries(path)]
+    return sorted(set(files))
+
+
 def add_programs(archive, paths, seen):
     """Programs (pairs of name in the guest and path here) and their libraries."""
     for name, path in paths:

@@ -29,6 +29,7 @@ class Scenario:
     # points: N M            replay: points on the host, of these in a guest; for make check
     # points-long: N M       and for make check-long
     # images: hostile        the hostile store images in /smv/images: see hostile.py
+    # programs: sqlite3      of the host, in its guest, too
     # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
@@ -55,6 +56,7 @@ class Scenario:
             self.kernels = [k for k in self.kernels if k != 'uml']     # no disks from outside
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
+        self.programs = ' '.join(head.get('programs', [])).split()
         self.images = head.get('images', [''])[0]
         self.fails = head.get('fails', [None])[0]
         self.cuts = ' '.join(head.get('cuts', [])).split()

@@ -181,7 +181,11 @@ static int read_super(struct smv_rp *rp)
 	int rc = super ? 0 : -ENOMEM;
 
 	for (u64 slot = 1; super && slot <= 2 && rc != -EOPNOTSUPP; slot++) {
-		rc = smv_ck_read(rp->ck, slot, super) ? smv_super_verify(super, slot) : -EUCLEAN;
+		if (slot >= rp->ck->check->blocks)
+			rc = -ENOENT; /* too small to hold a store */
+		else
+			rc = smv_ck_read(rp->ck, slot, super) ? smv_super_verify(super, slot) :
+								-EUCLEAN;
 		damaged |= rc == -EUCLEAN;
 		if (!rc && (!found || le64_to_cpu(super->header.generation) >
 					      le64_to_cpu(rp->ck->super.header.generation)))

@@ -4,19 +4,21 @@
 . "$(dirname "$0")/lib"
 
 COMMANDS='format erase add remove activate deactivate snapshot delete rollback
-rename list status set check dump'
+rename list status set check dump restore repair diff'
 
 # The least arguments of each, with $1 in the place of the store or device.
 args_of()
 {
 	case $1 in
-	format|erase|check|dump|list|status|activate|deactivate) echo "$2" ;;
+	format|erase|check|dump|repair|list|status|activate|deactivate) echo "$2" ;;
 	add) echo "$2 $T/device name" ;;
 	remove) echo "-S $2 data" ;;
 	snapshot) echo "-S $2 data new" ;;
 	delete|rollback) echo "-S $2 data@snap" ;;
 	rename) echo "-S $2 data other" ;;
 	set) echo "$2 policy=hold" ;;
+	restore) echo "$T/dump $2" ;;
+	diff) echo "-S $2 data@snap" ;;
 	esac
 }
 
@@ -102,6 +104,11 @@ t_options_may_stand_anywhere_and_end_with_two_dashes()
 
 each_input()	# STATUS PATTERN PATH
 {
+	[ -e "$T/dump" ] || {
+		truncate -s 16M "$T/dumped"
+		must smv format "$T/dumped"
+		out smv dump "$T/dumped" >"$T/dump"
+	}
 	for c in $COMMANDS; do
 		[ "$c" != format ] || continue
 		refused "$1" "$2" smv "$c" $(args_of "$c" "$3")

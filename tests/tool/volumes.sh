@@ -311,6 +311,32 @@ t_a_store_that_was_not_closed_is_recovered()
 	eq "$(io read data@a 0 read data@a 3 read data 3 | tr '\n' ' ')" '0 0 2 '
 }
 
+t_a_newer_store_is_refused_by_what_it_needs()
+{
+	make_store
+	cp store was
+	for newer in 'version 2:format version 2' 'incompat 0x28:incompatible features 3 5' \
+		'incompat 0x8000000000000000:incompatible features 63' \
+		'ro_compat 4:read-only compatible features 2'; do
+		cp was store
+		# shellcheck disable=SC2086
+		must $PLANT store super ${newer%%:*}
+		before=$(sums store)
+		refused 1 "needs ${newer#*:}.*use a newer" smv set ./store policy=hold
+		has_way_out
+		refused 1 "needs ${newer#*:}" smv snapshot -S ./store data a
+		eq "$(sums store)" "$before" 'the store'
+		[ "${newer%% *}" = ro_compat ] || {
+			refused 1 "needs ${newer#*:}" smv list ./store
+			refused 1 "needs ${newer#*:}" smv check ./store
+			refused 1 "needs ${newer#*:}" smv dump ./store
+		}
+	done
+	# that one may be read
+	must smv list ./store
+	clean_check
+}
+
 t_no_epoch_is_counted_past_its_end()
 {
 	make_store

@@ -18,7 +18,7 @@ stamp write /dev/mapper/s0-data --tag 1 --map keep.map
 smv snapshot data keep
 hammer run state --threads 2 --seed 99 --time 1000 /dev/mapper/s0-data >/dev/null & pid=$!
 must fuzzdm s0 "$spare" "$other" data --seed "$SMV_SEED" \
-	--messages "$(scaled 4000)" --tables "$(scaled 300)"
+	--messages "$(scaled 2000 400)" --tables "$(scaled 150 60)"
 hammer stop state
 wait $pid
 settle s0

@@ -1,6 +1,5 @@
 # The races between reads, writes, copies, moves and commands, each with its window held
 # open: the disks hold one request, of which the other side then must wait, or not be hurt.
-# tests/module/mutate shows that each fails without its guard.
 # host: disks
 # disks: data=2M store=5M marks=1M
 # timeout: 60

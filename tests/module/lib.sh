@@ -329,9 +329,7 @@ said()
 fault_arm()
 {
 	FAULT=/sys/kernel/debug/$1
-	if [ "$1" != fail_make_request ] && [ "$(cat $FAULT/require-end)" = 0 ]; then
-		fault_only_the_module
-	fi
+	[ "$1" = fail_make_request ] || fault_only_the_module
 	echo 0 >$FAULT/verbose
 	echo 1 >$FAULT/times
 	echo 0 >$FAULT/count

@@ -7,9 +7,14 @@
 # console: Call Trace:
 #	vmalloc's warning that memory is short has one; no report of a bug consists of it alone
 
-mkdisk origin 2M
-mkdisk other 1M
-mkdisk store 16M
+# Filled, so that the disks themselves need no memory any more: they would take it under
+# the module's requests.
+mkdisk origin 2M discard=0
+mkdisk other 1M discard=0
+mkdisk store 16M discard=0
+for disk in "$origin" "$other" "$store"; do
+	cat /dev/zero >"$disk" 2>/dev/null || sync "$disk"
+done
 dev=/dev/mapper/s0-data
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data

@@ -272,7 +272,6 @@ check: packages
 	$(Q)scripts/run-checks
 
 check-long: packages
-	$(Q)scripts/need-packages -g long
 	$(Q)scripts/run-checks --long
 
 demo:

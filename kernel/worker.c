@@ -136,9 +136,11 @@ static void wake_durable(struct smv_dev *dev, u64 durable)
 	unsigned long flags;
 
 	spin_lock_irqsave(&dev->wait_lock, flags);
-	dev->durable = durable;
+	/* Who comes late with an older number must not take back a newer one. */
+	if (durable > dev->durable)
+		dev->durable = durable;
 	list_for_each_entry_safe(waiter, next, &dev->lsn_list, list) {
-		if (failed || waiter->lsn <= durable)
+		if (failed || waiter->lsn <= dev->durable)
 			wake_waiter(dev, waiter);
 	}
 	spin_unlock_irqrestore(&dev->wait_lock, flags);

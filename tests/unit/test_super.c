@@ -52,7 +52,7 @@ static void check_geometry(const struct smv_geometry *g)
 	EXPECT_LE(g->directory_pairs, SMV_DIRECTORY_MAX);
 	EXPECT_EQ(g->journal_block, g->directory_block + 2 * g->directory_pairs);
 	EXPECT_LE(64, g->journal_blocks);
-	EXPECT_LE(g->journal_blocks, 4096);
+	EXPECT_LE(g->journal_blocks, 16384);
 	EXPECT_LE(g->journal_block + g->journal_blocks, g->first_chunk * g->chunk_blocks);
 	EXPECT_LT(g->first_chunk * g->chunk_blocks,
 		  g->journal_block + g->journal_blocks + g->chunk_blocks);
@@ -261,7 +261,7 @@ static void expect_safe(void)
 	EXPECT(g.directory_pairs && g.directory_pairs <= SMV_DIRECTORY_MAX);
 	EXPECT_LE(g.directory_block + 2 * g.directory_pairs, g.journal_block);
 	EXPECT_LT(g.journal_block, g.blocks);
-	EXPECT(g.journal_blocks >= 64 && g.journal_blocks <= 4096);
+	EXPECT(g.journal_blocks >= 64 && g.journal_blocks <= 16384);
 	EXPECT_LE(g.journal_block + g.journal_blocks, g.first_chunk * g.chunk_blocks);
 	EXPECT_LT(g.first_chunk, g.chunks);
 	EXPECT_LE(g.chunks * g.chunk_blocks, g.blocks);

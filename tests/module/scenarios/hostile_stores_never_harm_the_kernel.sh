@@ -3,6 +3,7 @@
 # used without a warning, a hang or a crash; what was clean is clean afterwards.
 # images: hostile
 # kernels: 6.1
+# long
 # timeout: 200
 
 mkdisk store 16M

@@ -4,8 +4,9 @@
 # unflushed writes lost, the store activates and checks clean, every snapshot reported holds what it
 # held, what was flushed is there, and filesystems are whole.
 # host: replay
+# kernels: 6.1
 # disks: data=8M fs=16M roll=8M store=80M marks=1M
-# points: 200 5
+# points: 100 2
 # points-long: 2000 40
 # timeout: 120
 

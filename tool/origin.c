@@ -64,15 +64,15 @@ static bool lies_on_store(struct smv_backend *backend, const struct smv_device *
 
 int smv_origin_check(struct smv_backend *backend, const struct smv_device *device)
 {
-	if (lies_on_store(backend, device))
-		return smv_fail(device->path,
-				"is the store itself, or lies on it: name another device");
-	/* our own volumes are known by their device's uuid: the raw device is meant */
+	/* First, for they lie on the store, too: the raw device is meant. */
 	for (u32 i = 0; i < backend->vols; i++)
 		if (backend->vol[i].device && device->block &&
 		    backend->vol[i].device_dev == device->dev)
 			return smv_fail(device->path,
 					"is a volume of this store: name another device");
+	if (lies_on_store(backend, device))
+		return smv_fail(device->path,
+				"is the store itself, or lies on it: name another device");
 	return 0;
 }
 

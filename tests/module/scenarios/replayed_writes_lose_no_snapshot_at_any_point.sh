@@ -6,7 +6,7 @@
 # host: replay
 # kernels: 6.1
 # disks: data=8M fs=16M roll=8M store=80M marks=1M
-# points: 100 2
+# points: 48 1
 # points-long: 2000 40
 # timeout: 120
 

@@ -21,8 +21,7 @@ void smv_store_delete(struct smv_store *store)
 	smv_open_exit(store);
 	smv_clean_exit(store);
 	smv_checkpoint_exit(store);
-	if (store->by_number && store->by_name)
-		smv_volume_table_exit(store);
+	smv_volume_table_exit(store);
 	smv_journal_exit(&store->journal);
 	smv_map_exit(&store->exceptions);
 	smv_map_exit(&store->volumes);

@@ -127,3 +127,27 @@ UNIT_TEST(commands_without_memory_change_nothing)
 	EXPECT(!smv_origin_is_rolling(origin));
 	end();
 }
+
+/* An opening says so, and leaves nothing behind. */
+UNIT_TEST(an_opening_of_which_any_allocation_fails_leaves_no_memory)
+{
+	u64 before;
+	u32 n = 2; /* the first is the store itself */
+	int rc;
+
+	begin(8);
+	EXPECT_EQ(memory_close(&memory), 0);
+	before = rig_host_live();
+	for (;; n++) {
+		rig_host_fail_at(n);
+		rc = memory_open(&memory, false, NULL);
+		if (!rig_host_has_failed())
+			break;
+		EXPECT_EQ(rc, -ENOMEM);
+		EXPECT_EQ(rig_host_live(), before);
+		rig_host_reset();
+	}
+	EXPECT(n > 10);
+	EXPECT_EQ(rc, 0);
+	end();
+}

@@ -603,7 +603,8 @@ snapshot_is()
 filesystems()	# those to be tried: the sanitizer kernel has no XFS
 {
 	case $(uname -r) in
-	*-uml)	echo ext4 ;;
+	*-uml|*-kcsan)
+		echo ext4 ;;
 	*)	echo ext4 xfs ;;
 	esac
 }

@@ -69,11 +69,64 @@ each()
 nothing() { :; }
 down() { quiet snapmv deactivate -f s0/ >/dev/null 2>&1 || :; }
 up() { active_stores | grep -q . && [ -e $dev ] || quiet snapmv activate "$store"; in_order; }
+with_x() { quiet snapmv snapshot data x; }
 no_x()
 {
-	snapmv delete data@x >/dev/null 2>&1 || :
+	snapmv delete data@x >/dev/null 2>&1 || snapmv delete data@y >/dev/null 2>&1 || :
 	in_order
 }
 
+with_active_x()
+{
+	with_x
+	quiet snapmv activate data@x
+}
+
+no_active_x()
+{
+	snapmv deactivate data@x >/dev/null 2>&1 || :
+	no_x
+}
+
+# A write waits for memory; it is never refused for want of it.
+write_one()	# DEVICE [ARGS of stamp...]
+{
+	stamp write "$@" --tag $((ea_n + 3)) --random 6 --sectors 1-40 --seed $ea_n
+}
+
+never_refused()
+{
+	eq $ea_refused 0 "writes refused for want of memory"
+}
+
+changed()
+{
+	stamp write $dev --tag 7 --map o.map --random 10 --sectors 1-8 --seed $ea_n >/dev/null
+}
+
+# What a rollback has moved is there; what was refused has changed nothing.
+rolled()
+{
+	[ $ea_status -ne 0 ] || cp a.map o.map
+	wait_for 60 is s0-data rolling 0
+	in_order
+	snapmv delete data@u >/dev/null 2>&1 || :
+}
+
+write_origin() { write_one $dev --map o.map; }
+write_snapshot() { write_one $dev@x; }
+
 each failslab nothing no_x snapmv snapshot -m memo data x
+each failslab with_x no_x snapmv rename data@x y
+each failslab with_x no_x snapmv delete data@x
+each failslab with_x no_active_x snapmv activate data@x
+each failslab with_active_x no_active_x snapmv deactivate data@x
+each failslab with_x no_x write_origin
+never_refused
+each failslab with_active_x no_active_x write_snapshot
+never_refused
+each failslab changed rolled snapmv rollback --undo u data@a
 each failslab down up snapmv activate "$store"
+each failslab nothing up snapmv deactivate s0/
+each fail_page_alloc with_x no_x write_origin
+never_refused

@@ -14,7 +14,7 @@ import subprocess
 import threading
 import time
 
-from . import image, uml
+from . import image, sanitizer
 
 # The caches the module's objects come from; with all of the kernel's, each start of a program
 # costs half as much again.
@@ -25,7 +25,8 @@ SLUB_DEBUG = 'slub_debug=FZPU,kmalloc-*,bio*,kcopyd*,dm*'
 APPEND = ('console=ttyS0 loglevel=4 mitigations=off norandmaps oops=panic '
           'panic=-1 random.trust_cpu=on printk.devkmsg=on '
           'sysctl.kernel.hung_task_timeout_secs=60 watchdog_thresh=30 '
-          'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check rdinit=/init')
+          'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check null_blk.nr_devices=0 '
+          'rdinit=/init')
 
 
 USUAL = ['-smp', '2', '-accel', 'tcg,thread=multi']
@@ -64,8 +65,8 @@ class Guest:
         self.poisoned = False       # something is left that cannot be removed
         self._make_initrd(files, fio, module)
         open(self.console, 'w').close()
-        if uml.is_uml(kver):
-            command = uml.command(self.initrd, memory)
+        if sanitizer.is_uml(kver):
+            command = sanitizer.command(kver, self.initrd, memory)
         else:
             command = self._qemu(drives, debug, count)
         self.slot = take_slot()
@@ -73,7 +74,7 @@ class Guest:
         with open(self.console, 'ab') as console:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=console if uml.is_uml(kver) else subprocess.STDOUT,
+                stderr=console if sanitizer.is_uml(kver) else subprocess.STDOUT,
                 start_new_session=True)
         threading.Thread(target=self._read, daemon=True).start()
 

@@ -17,7 +17,7 @@ import stat
 import struct
 import subprocess
 
-from . import uml
+from . import sanitizer
 from .cpio import Archive
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), '../../..'))
@@ -149,7 +149,7 @@ def stamp_of(paths):
 
 
 def base_archive(kver):
-    root = uml.root(kver)
+    root = sanitizer.root(kver)
     programs = [program(p) for p in PROGRAMS] + [program('busybox')]
 
     def make(archive):
@@ -195,8 +195,8 @@ def run_archive(path, kver, files, module):
         ko = f'{modules}/{kver}/dm-snap-mv.ko'
         if os.path.exists(ko):
             archive.add('smv/dm-snap-mv.ko', ko)
-    if uml.is_uml(kver):
-        archive.add('smv/smv-canary.ko', uml.canary())
+    if sanitizer.kind(kver):
+        archive.add('smv/smv-canary.ko', sanitizer.canary(kver))
     seen = set()
     tool = f'{build}/snapmv'
     if os.path.exists(tool):
@@ -212,8 +212,8 @@ def run_archive(path, kver, files, module):
 
 def kernel(kver):
     """The kernel as an ELF file, which QEMU starts without unpacking it first."""
-    if uml.is_uml(kver):
-        return f'{uml.ROOT}/linux'
+    if sanitizer.kind(kver):
+        return f'{sanitizer.folder(kver)}/linux'
     source = f'{TOP}/build/kernels/{kver}/boot/vmlinuz-{kver}'
     if not os.path.exists(source):
         raise Missing(f'no {source}; run scripts/fetch-kernel')

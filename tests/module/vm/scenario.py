@@ -4,16 +4,17 @@
 import os
 import re
 
+from . import sanitizer
 from .image import HERE
 
-KERNELS = ['6.1', '6.12', 'uml']
+KERNELS = ['6.1', '6.12', *sanitizer.KINDS]
 MEMORY = 768            # MiB, of a guest that several scenarios share
 
 
 class Scenario:
     """One script. Its header:
 
-    # kernels: 6.1 6.12 uml  which to run on (default: all)
+    # kernels: 6.1 6.12      which to run on (default: all)
     # memory: 512M           if more than 768M: guest memory (default 768M)
     # timeout: 120           seconds, of an idle machine (default 120)
     # alone                  needs a boot of its own
@@ -53,7 +54,8 @@ class Scenario:
         self.long = 'long' in head
         self.host = head.get('host', [''])[0]
         if self.host:
-            self.kernels = [k for k in self.kernels if k != 'uml']     # no disks from outside
+            # A sanitizer kernel has no disks from outside.
+            self.kernels = [k for k in self.kernels if k not in sanitizer.KINDS]
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
         self.programs = ' '.join(head.get('programs', [])).split()

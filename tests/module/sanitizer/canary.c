@@ -3,6 +3,7 @@
  * Planted bugs, one a run: `insmod smv-canary.ko bug=NAME'. A scenario in which one
  * happens must fail (tests/module/canaries/sanitizers_hear_*.sh).
  */
+#include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -89,6 +90,36 @@ static void list(void)
 	list_del(&entry);
 }
 
+static unsigned int raced;
+static atomic_t racing;
+
+static int race_thread(void *unused)
+{
+	unsigned int i;
+
+	atomic_inc(&racing);
+	while (atomic_read(&racing) < 2)
+		cond_resched();
+	for (i = 0; i < 200000; i++) {
+		raced = raced + 1;
+		barrier();
+	}
+	atomic_inc(&racing);
+	return 0;
+}
+
+/* Two threads count without a lock. */
+static void race(void)
+{
+	struct task_struct *thread = kthread_run(race_thread, NULL, "smv-race");
+
+	if (IS_ERR(thread))
+		return;
+	race_thread(NULL);
+	while (atomic_read(&racing) < 4)
+		cond_resched();
+}
+
 static const struct {
 	const char *name;
 	void (*make)(void);
@@ -101,6 +132,7 @@ static const struct {
 	{ "shift", shift },
 	{ "freed_work", freed_work },
 	{ "list", list },
+	{ "race", race },
 };
 
 static int __init canary_init(void)

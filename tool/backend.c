@@ -80,6 +80,11 @@ bool smv_vol_is_origin(const struct smv_vol *vol)
 	return vol->info.flags & SMV_VOLUME_ORIGIN;
 }
 
+bool smv_vol_stays_open(const struct smv_vol *vol)
+{
+	return vol->device_opens && smv_dm_stays_open(vol->device + strlen("/dev/mapper/"), 0);
+}
+
 bool smv_vol_is_visible(const struct smv_vol *vol)
 {
 	return !(vol->info.flags & (SMV_VOLUME_HIDDEN | SMV_VOLUME_DEAD));

@@ -112,6 +112,8 @@ int smv_kernel_open(const char *path, const u8 *uuid, const char *dm_name,
 struct smv_vol *smv_vol_find(struct smv_backend *backend, const char *name);
 struct smv_vol *smv_vol_number(struct smv_backend *backend, u64 number);
 bool smv_vol_is_origin(const struct smv_vol *vol);
+/* Is its device open, and not only for a moment? Waits as smv_dm_stays_open() does. */
+bool smv_vol_stays_open(const struct smv_vol *vol);
 /* Neither ghost nor hidden. */
 bool smv_vol_is_visible(const struct smv_vol *vol);
 /* Live snapshots of an origin. */

@@ -41,7 +41,7 @@ static int check_volume(const struct taking_down *t, const struct smv_vol *vol)
 	if (where)
 		rc = smv_fail(vol->name, "%s is mounted on %s: unmount it first", vol->device,
 			      where);
-	else if (vol->device_opens)
+	else if (smv_vol_stays_open(vol))
 		rc = smv_fail(vol->name, "%s is open: close what uses it first", vol->device);
 	else if (vol->rolling && !t->force)
 		rc = smv_fail(vol->name, "a rollback is running, until it is done the raw device "
@@ -53,7 +53,6 @@ static int check_volume(const struct taking_down *t, const struct smv_vol *vol)
 static int check(const struct taking_down *t)
 {
 	struct smv_backend *b = t->backend;
-	struct smv_dm_device store;
 	int rc = 0;
 
 	for (u32 i = 0; i < b->vols && !rc; i++)
@@ -65,7 +64,7 @@ static int check(const struct taking_down *t)
 			rc = smv_fail(b->vol[i].name, "a rollback is running, until it is done the "
 						      "raw device is a mix: wait, see snapmv "
 						      "status, or use -f");
-	if (!rc && t->store && !smv_dm_info(b->dm_name, &store) && store.opens > active_volumes(b))
+	if (!rc && t->store && smv_dm_stays_open(b->dm_name, active_volumes(b)))
 		rc = smv_fail(b->info.settings.label,
 			      "/dev/mapper/%s is open: close what uses it "
 			      "first",

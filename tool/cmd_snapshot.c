@@ -240,7 +240,7 @@ static int check_rollback(struct smv_backend *backend, const struct smv_args *ar
 	where = smv_device_mounted(origin->device_dev);
 	rc = where ? smv_fail(name, "%s is mounted on %s: unmount it", origin->device, where) : 0;
 	free(where);
-	if (!rc && origin->device_opens && !roll->force)
+	if (!rc && !roll->force && smv_vol_stays_open(origin))
 		rc = smv_fail(name, "%s is open: close what uses it, or use -f", origin->device);
 	return rc;
 }

@@ -14,12 +14,15 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 #include "dm.h"
 #include "text.h"
 
 #define UUID_PREFIX "SNAPMV-"
 #define UUID_TEXT 36
+#define CLOSE_TRIES 20
+#define CLOSE_PAUSE_NS 100000000
 
 static void be_quiet(int level, const char *file, int line, int dm_errno, const char *format, ...)
 {
@@ -128,6 +131,19 @@ int smv_dm_info(const char *name, struct smv_dm_device *device)
 	int rc = get_info(name, device, &ours);
 
 	return rc ? rc : ours ? 0 : -ENOENT;
+}
+
+bool smv_dm_stays_open(const char *name, u32 opens)
+{
+	const struct timespec pause = { .tv_nsec = CLOSE_PAUSE_NS };
+	struct smv_dm_device device;
+
+	for (int tries = 0; tries < CLOSE_TRIES; tries++) {
+		if (smv_dm_info(name, &device) || device.opens <= opens)
+			return false;
+		nanosleep(&pause, NULL);
+	}
+	return true;
 }
 
 bool smv_dm_exists(const char *name)

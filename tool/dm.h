@@ -29,6 +29,12 @@ const struct smv_dm_device *smv_dm_find(const struct smv_dm_list *list, const u8
 
 /* The device's state now. -ENOENT: no such device. */
 int smv_dm_info(const char *name, struct smv_dm_device *device);
+
+/*
+ * Whether the device is open more than @opens times. udev opens a device for a moment after each
+ * writer has closed it, so this waits up to two seconds for it to be closed.
+ */
+bool smv_dm_stays_open(const char *name, u32 opens);
 /* Is the name taken, by whomever? */
 bool smv_dm_exists(const char *name);
 

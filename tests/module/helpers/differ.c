@@ -168,7 +168,7 @@ static uint64_t rollback_by_message(struct volume *origin, const struct volume *
 	bool open = origin->active;
 
 	if (open && !force)
-		volume_close(origin);
+		volume_close(&store, origin);
 	while (!message(EALREADY, reply, "rollback %s %s %ld %d", to->name, undo ? undo : "%",
 			(long)time(NULL), force)) {
 		note("%s is being rolled back already", origin->name);
@@ -196,7 +196,7 @@ static void op_rollback(void)
 	note("rollback to %s, undo %s", to->name, keep ? name : "none");
 	if (chance(o.tool)) {
 		wait_until_not_rolling(origin);
-		volume_close(origin);
+		volume_close(&store, origin);
 		if (keep)
 			tool("rollback --undo %s %s", strchr(name, '@') + 1, to->name);
 		else
@@ -244,7 +244,7 @@ static void op_deactivate(void)
 		volume_down(&store, vol);
 		return;
 	}
-	volume_close(vol);
+	volume_close(&store, vol);
 	tool("deactivate -f %s", vol->name);
 }
 
@@ -279,7 +279,7 @@ static void op_restart(void)
 		return;
 	}
 	for (unsigned int i = 0; i < MAX_VOLUMES; i++)
-		volume_close(&volumes[i]);
+		volume_close(&store, &volumes[i]);
 	tool("deactivate -f %s", store.label);
 	tool("check %s", store_path);
 	tool("activate %s", store_path);

@@ -111,6 +111,16 @@ static inline int dm_remove(const char *name)
 	return rc;
 }
 
+static inline int dm_opens(const char *name)
+{
+	struct dm_call call;
+	int rc;
+
+	dm_prepare(&call, name);
+	rc = dm_run(DM_DEV_STATUS, &call);
+	return rc ? rc : call.head.open_count;
+}
+
 static inline int dm_create(const struct dm_table *table)
 {
 	struct dm_call call;

@@ -227,7 +227,7 @@ static void verify_one(struct volume *vol)
 		volume_up(&store, vol, device);
 	volume_compare(vol);
 	if (active)
-		volume_close(vol);
+		volume_close(&store, vol);
 	else
 		volume_down(&store, vol);
 }
@@ -238,7 +238,7 @@ static void write_one(struct volume *vol)
 		return;
 	volume_open(&store, vol);
 	write_some(vol);
-	volume_close(vol);
+	volume_close(&store, vol);
 	write_some(&volumes[0]);
 }
 
@@ -255,7 +255,7 @@ static void delete_one(struct volume *vol)
 static void up_one(struct volume *vol)
 {
 	volume_up(&store, vol, device);
-	volume_close(vol);
+	volume_close(&store, vol);
 }
 
 static void down_one(struct volume *vol)

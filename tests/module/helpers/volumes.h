@@ -7,6 +7,7 @@
 #ifndef SMV_HELPERS_VOLUMES_H
 #define SMV_HELPERS_VOLUMES_H
 
+#include <time.h>
 #include "dm.h"
 
 #define STAMP_KIND 0x706d617473766d73u /* stamp.c's */
@@ -70,11 +71,19 @@ static inline void volume_up(const struct dm_store *store, struct volume *vol, c
 	volume_open(store, vol);
 }
 
-static inline void volume_close(struct volume *vol)
+/* AIO lets go of a file some time after its requests have ended. */
+static inline void volume_close(const struct dm_store *store, struct volume *vol)
 {
-	if (vol->active)
-		close(vol->dev.fd);
+	const struct timespec pause = { .tv_nsec = 2000000 };
+	char name[DM_NAME_LEN];
+
+	if (!vol->active)
+		return;
 	vol->active = false;
+	close(vol->dev.fd);
+	volume_dm_name(store, vol, name);
+	for (int tries = 0; dm_opens(name) > 0 && tries < 1000; tries++)
+		nanosleep(&pause, NULL);
 }
 
 static inline void volume_down(const struct dm_store *store, struct volume *vol)
@@ -83,7 +92,7 @@ static inline void volume_down(const struct dm_store *store, struct volume *vol)
 
 	if (!vol->active)
 		return;
-	volume_close(vol);
+	volume_close(store, vol);
 	volume_dm_name(store, vol, name);
 	dm_must(dm_remove(name), "deactivating", vol->name);
 }

@@ -14,13 +14,13 @@ smv snapshot data b
 smv activate data@a
 hammer run state --threads 2 $dev & one=$!
 hammer run state2 --threads 2 --seed 2 $dev@a & two=$!
+mustfail 'open|in use' snapmv deactivate s0/
+mustfail 'open|in use' snapmv deactivate data
 i=0
 while [ $i -lt 5 ]; do
 	! dmsetup remove s0-data 2>/dev/null || fail 's0-data was removed'
 	! dmsetup remove s0-data@a 2>/dev/null || fail 's0-data@a was removed'
 	! dmsetup remove s0 2>/dev/null || fail 's0 was removed'
-	mustfail 'open|in use' snapmv deactivate s0/
-	mustfail 'open|in use' snapmv deactivate data
 	! rmmod dm-snap-mv 2>/dev/null || fail 'the module was unloaded'
 	i=$((i + 1))
 done

@@ -31,7 +31,7 @@ endif
 .SUFFIXES:
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all helpers powercut module format unit sim fuzz coverage tests engine-objects demo bench bench-programs check check-long packages clean FORCE
+.PHONY: all helpers powercut module hold format unit sim fuzz coverage tests engine-objects demo bench bench-programs check check-long packages clean FORCE
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
@@ -248,6 +248,10 @@ $(BUILD)/replay: $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard tests/replay/
 module:
 	$(Q)BUILD='$(BUILD)' W='$(W)' C='$(C)' V='$(V)' \
 		scripts/build-module $(KVER)
+
+# The device-mapper target of the module's tests.
+hold:
+	$(Q)OF=hold BUILD='$(BUILD)' scripts/build-module $(KVER)
 
 # Tests.
 

@@ -3,7 +3,7 @@
 # The shell is dash, with `set -eu'. A scenario that ends without failing is
 # taken down here: every store deactivated, checked, and nothing left.
 
-: "${SMV_SCALE:=100}" "${SMV_SEED:=1}"
+: "${SMV_SCALE:=100}" "${SMV_SEED:=1}" "${SMV_ONLY:=}"
 SMV_LAST='(start)'
 SMV_STORES=		# devices formatted as stores, to be checked at the end
 SMV_DM=			# device-mapper devices made by dm_make, newest first
@@ -366,6 +366,51 @@ fault_disk()	# DEV on|off: requests to this disk may fail
 	echo $fd_on >"/sys/block/$(kname "$1")/make-it-fail"
 }
 
+# ---- disks that obey ----
+
+# obey VAR...: what is above the disks $VAR from now on does as it is ordered (hold/dm-smv-hold.c).
+obey()
+{
+	[ -d /sys/module/dm_smv_hold ] || insmod /smv/dm-smv-hold.ko
+	for ob_var; do
+		eval "ob_dev=\$$ob_var"
+		dm_make "$ob_var.obeys" "0 $(sectors "$ob_dev") smv-hold $ob_dev"
+		eval "$ob_var=/dev/mapper/$ob_var.obeys"
+	done
+}
+
+order()	# VAR hold|fail read|write|flush N [COUNT]
+{
+	or_var=$1
+	shift
+	must dmsetup message "$or_var.obeys" 0 "$@"
+}
+
+# calm VAR...: nothing stands any more, and what is held goes on.
+calm()
+{
+	for ca_var; do
+		must dmsetup message "$ca_var.obeys" 0 calm
+	done
+}
+
+holds()	# VAR: a request is held there; for wait_for
+{
+	[ "$(dmsetup status "$1.obeys" | cut -d ' ' -f 4)" -gt 0 ]
+}
+
+requests()	# VAR: prints how many reads, writes and flushes there have been
+{
+	dmsetup status "$1.obeys" | cut -d ' ' -f 5-7
+}
+
+calm_all()
+{
+	for ca_name in $(dmsetup ls --target smv-hold 2>/dev/null | awk '/\.obeys/ {print $1}'); do
+		dmsetup message "$ca_name" 0 calm
+	done
+}
+
 # ---- device mapper ----
 
 dm_make()	# NAME TABLE: a device of ours, removed at the end
@@ -538,6 +583,7 @@ lib_exit()	# STATUS
 	echo "FAIL: $SMV_LAST"
 	set +e
 	exec 2>&1
+	calm_all
 	timeout 5 dmsetup status | head -n 40
 	# shellcheck disable=SC2086
 	(unmount_all; remove_dm $SMV_DM; take_down_stores -f

@@ -59,11 +59,14 @@ def libraries(path):
 
 
 def program_files(names):
-    """(name in the guest, path here) of programs and their libraries."""
+    """(name in the guest, path here) of programs, or files by their paths, with their libraries."""
     files = []
     for name in names:
-        path = program(name)
-        files += [(f'bin/{name}', path)] + [(lib, lib) for lib in libraries(path)]
+        path = name if '/' in name else program(name)
+        if not os.path.exists(path):
+            raise Missing(f'no {path}; run scripts/need-packages')
+        files += [(path if '/' in name else f'bin/{name}', path)]
+        files += [(lib, lib) for lib in libraries(path)]
     return sorted(set(files))
 
 
@@ -195,6 +198,9 @@ def run_archive(path, kver, files, module):
         ko = f'{modules}/{kver}/dm-snap-mv.ko'
         if os.path.exists(ko):
             archive.add('smv/dm-snap-mv.ko', ko)
+        hold = f'{build}/hold/{kver}/dm-smv-hold.ko'
+        if os.path.exists(hold):
+            archive.add('smv/dm-smv-hold.ko', hold)
     if sanitizer.kind(kver):
         archive.add('smv/smv-canary.ko', sanitizer.canary(kver))
     seen = set()

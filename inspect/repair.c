@@ -230,20 +230,28 @@ bool smv_rp_is_key(const struct smv_rp *rp, const struct smv_disk_volume *volume
 	       (key->epoch || !(flags & SMV_VOLUME_ORIGIN));
 }
 
-void smv_rp_miss(struct smv_rp *rp, u64 volume, u64 count)
+void smv_rp_cover(struct smv_rp *rp, u64 volume)
 {
 	struct smv_key low = { .volume = volume }, high = { .volume = volume + 1 };
-	struct smv_value value = { .where = count };
 	bool known = false;
 
 	/* a gap that tells where is better than this */
 	for (u64 i = 0; i < rp->exceptions.gaps; i++)
 		known |= smv_key_cmp(&rp->exceptions.gap[i].low, &high) < 0 &&
 			 smv_key_cmp(&low, &rp->exceptions.gap[i].high) < 0;
-	if (!known && count)
-		smv_rp_gap(rp, &rp->exceptions, &low, &high);
+	if (!known)
+		smv_rp_gap(rp, &rp->exceptions, &low, &high, false);
+}
+
+void smv_rp_miss(struct smv_rp *rp, u64 volume, u64 count)
+{
+	struct smv_key key = { .volume = volume };
+	struct smv_value value = { .where = count };
+
+	if (count)
+		smv_rp_cover(rp, volume);
 	if (!rp->rc)
-		rp->rc = smv_image_add_entry(&rp->missing, &low, &value);
+		rp->rc = smv_image_add_entry(&rp->missing, &key, &value);
 }
 
 void smv_rp_guard_rollback(struct smv_rp *rp, const struct smv_disk_volume *volume)
@@ -348,6 +356,7 @@ static void run(struct smv_rp *rp)
 		return;
 	smv_rp_read(rp);
 	count_missing(rp);
+	smv_rp_close_gaps(rp);
 	smv_rp_journal(rp);
 	if (!rp->rc)
 		say_lost_volumes(rp);

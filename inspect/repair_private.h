@@ -9,11 +9,13 @@
 /* Keys [low, high) of a tree that cannot be read. */
 struct smv_rp_gap {
 	struct smv_key low, high;
+	bool named; /* a leaf that begins with low is lost */
 };
 
 struct smv_rp_gaps {
 	struct smv_rp_gap *gap;
 	u64 gaps;
+	u64 lost; /* leaves */
 };
 
 struct smv_rp {
@@ -47,11 +49,13 @@ bool smv_rp_is_key(const struct smv_rp *rp, const struct smv_disk_volume *volume
 		   const struct smv_key *key);
 /* @count exceptions of the volume are missing, nobody knows where. */
 void smv_rp_miss(struct smv_rp *rp, u64 volume, u64 count);
+/* If no gap is of this volume, all of it is one. */
+void smv_rp_cover(struct smv_rp *rp, u64 volume);
 
 /* repair_read.c: both trees into the image, and what is missing of them */
 void smv_rp_read(struct smv_rp *rp);
 void smv_rp_gap(struct smv_rp *rp, struct smv_rp_gaps *gaps, const struct smv_key *low,
-		const struct smv_key *high);
+		const struct smv_key *high, bool named);
 /* repair_journal.c: what happened since; true: a change to an unknown volume etc. was passed over */
 void smv_rp_journal(struct smv_rp *rp);
 /* Something of this volume is lost: refuses if a running rollback reads through it. */
@@ -59,7 +63,9 @@ void smv_rp_guard_rollback(struct smv_rp *rp, const struct smv_disk_volume *volu
 /* repair_fix.c: volumes that fit together; entries that can be true */
 void smv_rp_fix_volumes(struct smv_rp *rp);
 void smv_rp_fix_entries(struct smv_rp *rp);
-/* repair_gaps.c: makes what is missing read as errors */
+/* repair_gaps.c: forgets gaps too small for a leaf; before the journal is replayed */
+void smv_rp_close_gaps(struct smv_rp *rp);
+/* Makes what is missing read as errors. */
 void smv_rp_fill(struct smv_rp *rp);
 /* From now on the snapshot, and all that is read through it, reads as errors. */
 void smv_rp_invalidate(struct smv_rp *rp, struct smv_disk_volume *volume, const char *why);

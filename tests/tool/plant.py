@@ -6,6 +6,7 @@ usage: plant.py STORE KIND ARGS...
 
   flip BLOCK OFFSET BITS      xors a byte; checksums are left alone
   where                       prints block numbers: super directory group node...
+  path                        prints those of the map's nodes, from the root to a leaf in the middle
   memo NUMBER TEXT            sets a volume's memo (python escapes)
   volume NUMBER FIELD VALUE   sets a field of a volume's entry
   entry INDEX FIELD VALUE     sets a field of an exception: volume chunk epoch where check
@@ -165,6 +166,13 @@ def main():
         print('journal', store.get('journal_block'))
         print('cut', store.get('cut') % store.get('journal_blocks') + store.get('journal_block'))
         print('first_chunk', store.get('first_chunk'))
+    elif kind == 'path':
+        block, level = store.get('ex_block'), 1
+        while level:
+            print(block)
+            data = store.read(block)
+            count, level = struct.unpack_from('<II', data, 40)
+            block = struct.unpack_from('<Q', data, 64 + 48 * (count // 2) + 24)[0]
     elif kind == 'memo':
         leaf, at = volume_at(store, int(args[0]))
         text = args[1].encode('latin-1').decode('unicode_escape').encode('latin-1')
@@ -243,4 +251,5 @@ def main():
         sys.exit(__doc__)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -276,6 +276,7 @@ check: packages
 	$(Q)scripts/run-checks
 
 check-long: packages
+	$(Q)scripts/need-packages -g clients
 	$(Q)scripts/run-checks --long
 
 demo:

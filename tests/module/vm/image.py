@@ -44,7 +44,7 @@ class Missing(Exception):
 def program(name):
     path = shutil.which(name, path='/usr/sbin:/usr/bin:/sbin:/bin')
     if path is None:
-        raise Missing(f'{name} is not installed; run scripts/need-packages')
+        raise Missing(f'{name} is not installed; run scripts/need-packages (-g clients for the long ones)')
     return path
 
 
@@ -59,15 +59,21 @@ def libraries(path):
 
 
 def program_files(names):
-    """(name in the guest, path here) of programs, or files by their paths, with their libraries."""
+    """(name in the guest, path here) of programs and their libraries; a name that is a path keeps it."""
     files = []
     for name in names:
-        path = name if '/' in name else program(name)
+        path = name if name.startswith('/') else program(name)
         if not os.path.exists(path):
-            raise Missing(f'no {path}; run scripts/need-packages')
-        files += [(path if '/' in name else f'bin/{name}', path)]
+            raise Missing(f'{path} is not installed; run scripts/need-packages -g vm -g clients')
+        files += [(name if name == path else f'bin/{name}', path)]
         files += [(lib, lib) for lib in libraries(path)]
     return sorted(set(files))
+
+
+def tree_files(trees):
+    """The same of all that is in these folders."""
+    return [(path, path) for tree in trees for folder, _, names in os.walk(tree)
+            for path in sorted(f'{folder}/{name}' for name in names) if os.path.exists(path)]
 
 
 def add_programs(archive, paths, seen):

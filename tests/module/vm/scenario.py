@@ -31,6 +31,7 @@ class Scenario:
     # points-long: N M       and for make check-long
     # images: hostile        the hostile store images in /smv/images: see hostile.py
     # programs: sqlite3      of the host, in its guest, too
+    # trees: /usr/share/x    folders of the host, in its guest, too
     # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
@@ -59,6 +60,7 @@ class Scenario:
         self.rounds = int(head.get('rounds', ['4'])[0])
         self.disks = [d.split('=') for d in ' '.join(head.get('disks', [])).split()]
         self.programs = ' '.join(head.get('programs', [])).split()
+        self.trees = ' '.join(head.get('trees', [])).split()
         self.images = head.get('images', [''])[0]
         self.fails = head.get('fails', [None])[0]
         self.cuts = ' '.join(head.get('cuts', [])).split()

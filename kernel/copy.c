@@ -9,8 +9,8 @@
  *
  * Rules: the units are allocated once, SMV_UNITS a store; whoever needs several
  * takes all or none, so that two who wait cannot hold each other's. Pages come
- * as one block if there is one, else from a pool, which one copy at a time may
- * draw on, and which holds enough for a chunk.
+ * as one block (spare.c) if there is one, else from a pool, which one copy at a
+ * time may draw on, and which holds enough for a chunk.
  *
  * A crash in the middle leaves a store chunk with half a copy that no exception
  * names.
@@ -116,7 +116,7 @@ static void unit_free_pages(struct smv_unit *unit)
 	struct page *page, *next;
 
 	if (unit->block) {
-		__free_pages(unit->block, get_order(unit_bytes(unit)));
+		smv_spare_put(unit->dev, unit->block);
 		unit->block = NULL;
 	}
 	list_for_each_entry_safe(page, next, &unit->pages, lru) {
@@ -182,8 +182,7 @@ static void copy_get_pages(struct smv_unit *unit)
 	u32 bytes = unit_bytes(unit), i, pages = DIV_ROUND_UP(bytes, PAGE_SIZE);
 	struct smv_dev *dev = unit->dev;
 
-	unit->block =
-		alloc_pages(GFP_NOIO | __GFP_NORETRY | __GFP_NOWARN | __GFP_COMP, get_order(bytes));
+	unit->block = smv_spare_get(dev);
 	if (unit->block)
 		return;
 	mutex_lock(&dev->page_mutex);

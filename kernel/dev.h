@@ -11,7 +11,7 @@
  * Locks, outermost first: smv_stores_mutex (the list of stores), dev->command (the volumes in
  * use, commands, construction and destruction of their targets), vol->stage_lock,
  * dev->commit_mutex, dev->lock (the engine), then the spinlocks: vol->range_lock; dev->fall_lock,
- * dev->wait_lock (waiting lists, free units).
+ * dev->wait_lock (waiting lists, free units), dev->spare_lock.
  */
 #ifndef SMV_DEV_H
 #define SMV_DEV_H
@@ -40,6 +40,7 @@
 #define SMV_FALL_BUCKETS 256u
 #define SMV_BIT_PAGES 8192u /* of preserved bits, for a store: 32 MiB */
 #define SMV_DRAIN_SECONDS 60u
+#define SMV_SPARE_BYTES (2u << 20) /* of blocks for copies kept by a store */
 
 /* Something that waits in a list; waking it queues its work. */
 struct smv_waiter {
@@ -147,6 +148,13 @@ struct smv_dev {
 	struct smv_unit *unit_array;
 	mempool_t pages;
 	struct mutex page_mutex; /* one copy at a time draws on the pool of pages */
+
+	/* spare.c */
+	spinlock_t spare_lock;
+	struct list_head spares;
+	unsigned int spare_count;
+	bool spare_used; /* since the last look */
+	struct delayed_work spare_work;
 
 	/* range.c */
 	spinlock_t fall_lock;
@@ -262,7 +270,7 @@ struct smv_unit {
 	void (*done)(struct smv_unit *unit);
 	struct completion *complete; /* the mover's */
 	struct list_head pages; /* from the pool, or */
-	struct page *block; /* one block of them */
+	struct page *block; /* one block of them, of a chunk's size */
 	struct bio *bio;
 };
 
@@ -397,6 +405,12 @@ static inline sector_t smv_store_sector(struct smv_dev *dev, struct smv_store_ch
 {
 	return (sector_t)chunk.no << dev->chunk_shift;
 }
+
+/* ---- spare.c ---- */
+void smv_spare_init(struct smv_dev *dev);
+void smv_spare_drop(struct smv_dev *dev);
+struct page *smv_spare_get(struct smv_dev *dev);
+void smv_spare_put(struct smv_dev *dev, struct page *block);
 
 /* ---- bio.c ---- */
 void smv_bio_init(struct smv_bio *io, struct smv_target *target, struct bio *bio);

@@ -482,6 +482,7 @@ int smv_worker_init(struct smv_dev *dev)
 	INIT_WORK(&dev->reap_work, reap_worker);
 	INIT_DELAYED_WORK(&dev->room_work, room_worker);
 	INIT_DELAYED_WORK(&dev->hold_work, hold_worker);
+	smv_spare_init(dev);
 	smv_background_init(dev);
 	return worker_queues(dev);
 }
@@ -495,11 +496,13 @@ void smv_worker_stop(struct smv_dev *dev)
 	flush_workqueue(dev->copy);
 	cancel_delayed_work_sync(&dev->room_work);
 	cancel_delayed_work_sync(&dev->hold_work);
+	smv_spare_drop(dev);
 	flush_workqueue(dev->meta);
 }
 
 void smv_worker_exit(struct smv_dev *dev)
 {
+	smv_spare_drop(dev);
 	if (dev->meta)
 		destroy_workqueue(dev->meta);
 	if (dev->gate)

@@ -6,39 +6,100 @@
  * of store I/O, a fall) is given back in end_io, before its submitter hears of
  * it; a range is given back earlier, by whoever decided.
  *
+ * Structure: what every bio needs lies in its smv_held. A bio that cannot go at
+ * once gets an smv_bio, from a pool, until it is issued or ended. map() does not
+ * wait for one: the bio is mapped again later (smv_bio_starve()).
+ *
  * Rules: a bio waits in one list at most. After it has been put into a list, or
  * its range unlocked by another, it belongs to its next run: the function that
  * put it there touches it no more.
  */
+#include <linux/slab.h>
+
 #include "dev.h"
 
-/* The part that every bio needs. */
-void smv_bio_init(struct smv_bio *io, struct smv_target *target, struct bio *bio)
-{
-	struct smv_dev *dev = target->dev;
-	sector_t last = bio_end_sector(bio) - 1;
+static struct kmem_cache *bio_cache;
 
+int smv_bio_module_init(void)
+{
+	bio_cache = kmem_cache_create("dm_smv_bio", sizeof(struct smv_bio), 0, 0, NULL);
+	return bio_cache ? 0 : -ENOMEM;
+}
+
+void smv_bio_module_exit(void)
+{
+	kmem_cache_destroy(bio_cache);
+}
+
+/* ---- no memory ---- */
+
+/* Waits for an smv_bio, then is mapped anew. In map() only, before anything else has been done. */
+int smv_bio_starve(struct smv_dev *dev, struct bio *bio)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->wait_lock, flags);
+	bio_list_add(&dev->starved, bio);
+	spin_unlock_irqrestore(&dev->wait_lock, flags);
+	queue_delayed_work(dev->gate, &dev->starved_work, 1);
+	return DM_MAPIO_SUBMITTED;
+}
+
+static void starved_map(struct bio *bio)
+{
+	struct dm_target *ti = smv_held_of(bio)->target->ti;
+
+	switch (ti->type->map(ti, bio)) {
+	case DM_MAPIO_SUBMITTED:
+		return;
+	case DM_MAPIO_REMAPPED:
+		submit_bio_noacct(bio);
+		return;
+	default:
+		bio_io_error(bio);
+	}
+}
+
+static void starved_worker(struct work_struct *work)
+{
+	struct smv_dev *dev = container_of(to_delayed_work(work), struct smv_dev, starved_work);
+	struct bio_list list;
+	struct bio *bio;
+
+	spin_lock_irq(&dev->wait_lock);
+	list = dev->starved;
+	bio_list_init(&dev->starved);
+	spin_unlock_irq(&dev->wait_lock);
+	while ((bio = bio_list_pop(&list)))
+		starved_map(bio);
+}
+
+int smv_bio_pool_init(struct smv_dev *dev)
+{
+	bio_list_init(&dev->starved);
+	INIT_DELAYED_WORK(&dev->starved_work, starved_worker);
+	return mempool_init_slab_pool(&dev->bios, SMV_BIOS, bio_cache);
+}
+
+void smv_bio_pool_exit(struct smv_dev *dev)
+{
+	mempool_exit(&dev->bios);
+}
+
+/* ---- life ---- */
+
+static void bio_prepare(struct smv_bio *io, struct smv_held *held, struct bio *bio)
+{
+	struct smv_target *target = held->target;
+
+	io->bio = bio;
+	io->held = held;
 	io->target = target;
 	io->vol = target->vol;
-	io->first = bio->bi_iter.bi_sector >> dev->chunk_shift;
-	io->end = bio_sectors(bio) ? (last >> dev->chunk_shift) + 1 : io->first;
-	io->fall.origin = NULL;
-	io->counted = false;
-	io->entered = false;
-	io->fua = false;
-	io->locked = false;
-}
-
-struct bio *smv_bio_of(struct smv_bio *io)
-{
-	return dm_bio_from_per_bio_data(io, sizeof(*io));
-}
-
-/* The part that only those need that are worked on. */
-static void bio_prepare(struct smv_bio *io, work_func_t work)
-{
+	io->first = smv_bio_first(target->dev, bio);
+	io->end = smv_bio_end_chunk(target->dev, bio);
 	INIT_LIST_HEAD(&io->wait.list);
-	INIT_WORK(&io->wait.work, work);
+	INIT_WORK(&io->wait.work, NULL);
 	INIT_LIST_HEAD(&io->units);
 	io->wait.deadline = 0;
 	io->next = io->first;
@@ -51,22 +112,37 @@ static void bio_prepare(struct smv_bio *io, work_func_t work)
 	io->unread = false;
 	io->locked = false;
 	io->verdict = 0;
-	smv_bio_of(io)->bi_opf &= ~REQ_POLLED;
 	io->held_since = 0;
 	memset(io->dropped_end, 0, sizeof(io->dropped_end));
 	memset(io->dropped, 0, sizeof(io->dropped));
+	bio->bi_opf &= ~REQ_POLLED;
+}
+
+/* NULL: there is no memory now. The bio has been trimmed to what is taken of it. */
+struct smv_bio *smv_bio_new(struct smv_held *held, struct bio *bio)
+{
+	struct smv_bio *io = mempool_alloc(&held->target->dev->bios, GFP_NOWAIT | __GFP_NOWARN);
+
+	if (io)
+		bio_prepare(io, held, bio);
+	return io;
+}
+
+void smv_bio_free(struct smv_bio *io)
+{
+	mempool_free(io, &io->target->dev->bios);
 }
 
 void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func_t work)
 {
-	bio_prepare(io, work);
+	io->wait.work.func = work;
 	queue_work(queue, &io->wait.work);
 }
 
 /* Locks all chunks of the bio; work runs when they are locked. */
 void smv_bio_lock(struct smv_bio *io, work_func_t work)
 {
-	bio_prepare(io, work);
+	io->wait.work.func = work;
 	io->range.node.start = io->first;
 	io->range.node.last = io->end - 1;
 	io->range.waiter = &io->wait;
@@ -83,41 +159,60 @@ void smv_bio_unlock(struct smv_bio *io)
 	smv_range_unlock(io->vol, &io->range);
 }
 
-bool smv_bio_enter(struct smv_bio *io)
+/* What map() returns for a bio that a worker takes over. */
+int smv_bio_start(struct smv_held *held, struct bio *bio, struct workqueue_struct *queue,
+		  work_func_t work)
 {
-	io->entered = smv_enter(io->vol);
-	return io->entered;
+	struct smv_bio *io = smv_bio_new(held, bio);
+
+	if (unlikely(!io))
+		return smv_bio_starve(held->target->dev, bio);
+	smv_bio_queue(io, queue, work);
+	return DM_MAPIO_SUBMITTED;
 }
 
-void smv_bio_leave(struct smv_bio *io)
+/* The same, with its chunks locked. */
+int smv_bio_start_locked(struct smv_held *held, struct bio *bio, work_func_t work)
 {
-	if (!io->entered)
-		return;
-	io->entered = false;
-	smv_leave(io->vol);
+	struct smv_bio *io = smv_bio_new(held, bio);
+
+	if (unlikely(!io))
+		return smv_bio_starve(held->target->dev, bio);
+	smv_bio_lock(io, work);
+	return DM_MAPIO_SUBMITTED;
 }
 
-/* Gives back what the bio holds, but for its range. In end_io too. */
-void smv_bio_release(struct smv_bio *io)
+/* The bio goes to where it points by now, and ends by itself. */
+void smv_bio_issue(struct smv_bio *io)
 {
-	struct smv_dev *dev = io->vol->dev;
+	struct bio *bio = io->bio;
 
-	if (io->counted) {
-		io->counted = false;
-		smv_io_leave(dev, io->generation);
-	}
-	smv_fall_end(dev, &io->fall);
-	smv_bio_leave(io);
+	smv_bio_free(io);
+	submit_bio_noacct(bio);
 }
 
-/* Ends a bio that was not issued. */
+/* Ends a bio that is not under way. */
 void smv_bio_end(struct smv_bio *io, blk_status_t status)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 
 	smv_bio_unlock(io);
+	smv_bio_free(io);
 	bio->bi_status = status;
 	bio_endio(bio);
+}
+
+/* The I/O of a bio that goes on after it has ended. In end_io. */
+int smv_bio_ended(struct bio *bio, blk_status_t status)
+{
+	struct smv_held *held = smv_held_of(bio);
+	struct smv_bio *io = held->io;
+
+	held->io = NULL;
+	io->status = status;
+	smv_held_release(held);
+	queue_work(io->vol->dev->back, &io->wait.work);
+	return DM_ENDIO_INCOMPLETE;
 }
 
 /* true: the gate is closed, and the bio waits until it opens. */
@@ -215,7 +310,7 @@ static void child_end_io(struct bio *child)
 void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,
 		      sector_t to)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 	struct bio *child = bio_alloc_clone(bdev, bio, GFP_NOIO, &io->vol->dev->child_bios);
 
 	bio_trim(child, from, sectors);

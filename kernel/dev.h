@@ -5,7 +5,8 @@
  *   smv_dev    an active store: the engine, its lock, its workers
  *   smv_vol    a volume in use by a dm device, or an origin read by a snapshot's
  *   smv_target one table's instance of an origin or snapshot target
- *   smv_bio    a bio on its way through map(), gate and workers
+ *   smv_held   what a bio holds until its end; dm keeps one with each bio
+ *   smv_bio    a bio that cannot go at once, on its way through gate and workers
  *   smv_unit   one chunk's job: a copy, a move, a snapshot write
  *
  * Locks, outermost first: smv_stores_mutex (the list of stores), dev->command (the volumes in
@@ -34,6 +35,7 @@
 
 #define DM_MSG_PREFIX "snap-mv"
 
+#define SMV_BIOS 64 /* smv_bio of a store that there is always memory for */
 #define SMV_UNITS 1024u /* jobs of a store at once */
 #define SMV_BIO_CHUNKS 512u /* of one bio to a snapshot; a larger one is trimmed */
 #define SMV_WINDOW 32u /* jobs of one origin write at once */
@@ -108,6 +110,11 @@ struct smv_dev {
 	struct bio_set copy_bios;
 	struct bio_set child_bios; /* parts of bios; put when they end, whoever waits */
 	mempool_t blocks;
+
+	/* bio.c */
+	mempool_t bios;
+	struct bio_list starved; /* bios that found no smv_bio; under wait_lock */
+	struct delayed_work starved_work;
 
 	/* worker.c */
 	struct workqueue_struct *meta; /* commit, checkpoint, reap */
@@ -220,26 +227,33 @@ struct smv_target {
 	struct smv_volume *volume; /* opened */
 };
 
+/* Every bio pays for its size: it is cleared with each. */
+struct smv_held {
+	struct smv_target *target;
+	struct smv_bio *io; /* goes on after the bio's I/O; NULL: the bio ends */
+	struct smv_fall fall;
+	u8 generation;
+	bool counted; /* in ios[generation] */
+	bool entered;
+};
+
 struct smv_bio {
+	struct bio *bio;
+	struct smv_held *held;
 	struct smv_target *target;
 	struct smv_vol *vol;
 	struct smv_waiter wait;
 	struct smv_range range;
-	struct smv_fall fall;
 	u64 first, end, next; /* chunks */
 	u64 lsn;
 	u64 cursor;
 	struct list_head units;
 	atomic_t pending;
 	blk_status_t status;
-	u8 generation;
-	bool counted; /* in ios[generation] */
-	bool entered;
 	bool locked; /* holds or waits for the range */
 	bool started; /* a job in this pass */
 	bool drop; /* held long enough */
 	bool unread; /* metadata it needs cannot be read */
-	bool fua; /* after it, what a FLUSH does */
 	int verdict; /* of the last pass */
 	struct smv_job job; /* the one that found no space */
 	u64 dropped[2],
@@ -413,15 +427,22 @@ struct page *smv_spare_get(struct smv_dev *dev);
 void smv_spare_put(struct smv_dev *dev, struct page *block);
 
 /* ---- bio.c ---- */
-void smv_bio_init(struct smv_bio *io, struct smv_target *target, struct bio *bio);
-struct bio *smv_bio_of(struct smv_bio *io);
+int smv_bio_module_init(void);
+void smv_bio_module_exit(void);
+int smv_bio_pool_init(struct smv_dev *dev);
+void smv_bio_pool_exit(struct smv_dev *dev);
+struct smv_bio *smv_bio_new(struct smv_held *held, struct bio *bio);
+void smv_bio_free(struct smv_bio *io);
+int smv_bio_starve(struct smv_dev *dev, struct bio *bio);
+int smv_bio_start(struct smv_held *held, struct bio *bio, struct workqueue_struct *queue,
+		  work_func_t work);
+int smv_bio_start_locked(struct smv_held *held, struct bio *bio, work_func_t work);
 void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func_t work);
 void smv_bio_lock(struct smv_bio *io, work_func_t work);
 void smv_bio_unlock(struct smv_bio *io);
-bool smv_bio_enter(struct smv_bio *io);
-void smv_bio_leave(struct smv_bio *io);
-void smv_bio_release(struct smv_bio *io);
+void smv_bio_issue(struct smv_bio *io);
 void smv_bio_end(struct smv_bio *io, blk_status_t status);
+int smv_bio_ended(struct bio *bio, blk_status_t status);
 bool smv_bio_park_closed(struct smv_bio *io);
 bool smv_bio_park_room(struct smv_bio *io);
 bool smv_bio_hold(struct smv_bio *io);
@@ -429,19 +450,75 @@ void smv_bio_written(struct smv_vol *vol);
 void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,
 		      sector_t to);
 
+static inline u64 smv_bio_first(const struct smv_dev *dev, const struct bio *bio)
+{
+	return bio->bi_iter.bi_sector >> dev->chunk_shift;
+}
+
+/* The chunk after the bio's last one. A bio without data has none. */
+static inline u64 smv_bio_end_chunk(const struct smv_dev *dev, const struct bio *bio)
+{
+	return (bio_end_sector(bio) + dev->chunk_sectors - 1) >> dev->chunk_shift;
+}
+
+static inline struct smv_held *smv_held_of(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct smv_held));
+}
+
+static inline struct smv_held *smv_held_init(struct bio *bio, struct smv_target *target)
+{
+	struct smv_held *held = smv_held_of(bio);
+
+	held->target = target;
+	held->io = NULL;
+	held->fall.origin = NULL;
+	held->counted = false;
+	held->entered = false;
+	return held;
+}
+
+static inline bool smv_held_enter(struct smv_held *held)
+{
+	held->entered = smv_enter(held->target->vol);
+	return held->entered;
+}
+
+static inline void smv_held_leave(struct smv_held *held)
+{
+	if (!held->entered)
+		return;
+	held->entered = false;
+	smv_leave(held->target->vol);
+}
+
+/* Gives back what the bio holds. In end_io too. */
+static inline void smv_held_release(struct smv_held *held)
+{
+	struct smv_dev *dev = held->target->dev;
+
+	if (held->counted) {
+		held->counted = false;
+		smv_io_leave(dev, held->generation);
+	}
+	if (held->fall.origin)
+		smv_fall_end(dev, &held->fall);
+	smv_held_leave(held);
+}
+
 /* ---- gate.c ---- */
-void smv_gate_write(struct smv_bio *io);
+int smv_gate_write(struct smv_held *held, struct bio *bio);
 
 /* ---- discard.c ---- */
-int smv_discard_origin(struct smv_bio *io, struct bio *bio);
-int smv_discard_snapshot(struct smv_bio *io, struct bio *bio);
+int smv_discard_origin(struct smv_held *held, struct bio *bio);
+int smv_discard_snapshot(struct smv_held *held, struct bio *bio);
 
 /* ---- read.c ---- */
-int smv_read_map(struct smv_bio *io, struct bio *bio);
+int smv_read_map(struct smv_held *held, struct bio *bio);
 
 /* ---- snapshot_write.c ---- */
-int smv_snapshot_write_map(struct smv_bio *io, struct bio *bio);
-int smv_snapshot_flush_map(struct smv_bio *io);
+int smv_snapshot_write_map(struct smv_held *held, struct bio *bio);
+int smv_snapshot_flush_map(struct smv_held *held, struct bio *bio);
 
 /* ---- text.c ---- */
 int smv_text_decode(char *text);

@@ -19,9 +19,9 @@
  * Trims the bio to a run of whole chunks (true), or to a piece of one (false). The
  * volume's last chunk is whole if it is covered up to the volume's end.
  */
-static bool discard_trim(struct smv_bio *io, struct bio *bio)
+static bool discard_trim(struct smv_held *held, struct bio *bio)
 {
-	struct smv_dev *dev = io->vol->dev;
+	struct smv_dev *dev = held->target->dev;
 	sector_t start = bio->bi_iter.bi_sector, end = bio_end_sector(bio);
 	sector_t mask = dev->chunk_sectors - 1, cut;
 	bool whole = true;
@@ -29,7 +29,7 @@ static bool discard_trim(struct smv_bio *io, struct bio *bio)
 	if (start & mask) {
 		cut = min(end, (start | mask) + 1);
 		whole = false;
-	} else if (end == io->vol->sectors || !(end & mask)) {
+	} else if (end == held->target->vol->sectors || !(end & mask)) {
 		cut = end;
 	} else if (end - start < dev->chunk_sectors) {
 		cut = end;
@@ -41,14 +41,12 @@ static bool discard_trim(struct smv_bio *io, struct bio *bio)
 		cut = min(cut, start + ((sector_t)DISCARD_CHUNKS << dev->chunk_shift));
 	if (cut != end)
 		dm_accept_partial_bio(bio, cut - start);
-	io->end = ((cut - 1) >> dev->chunk_shift) + 1;
 	return whole;
 }
 
-static int discard_no_effect(struct smv_bio *io)
+static int discard_no_effect(struct bio *bio)
 {
-	io->locked = false;
-	smv_bio_end(io, BLK_STS_OK);
+	bio_endio(bio);
 	return DM_MAPIO_SUBMITTED;
 }
 
@@ -75,7 +73,7 @@ static int origin_ask(struct smv_bio *io, unsigned long *pass, u64 *miss)
 /* Passes the runs of set bits down to the origin. */
 static void origin_pass(struct smv_bio *io, unsigned long *pass)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 	struct smv_dev *dev = io->vol->dev;
 	u32 first, end, count = io->end - io->first;
 	sector_t from, to;
@@ -105,7 +103,7 @@ static void origin_worker(struct work_struct *work)
 	do {
 		bitmap_zero(pass, DISCARD_CHUNKS);
 		smv_lock(dev);
-		if (!smv_bio_enter(io)) {
+		if (!smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			if (smv_bio_park_closed(io))
 				return;
@@ -114,7 +112,7 @@ static void origin_worker(struct work_struct *work)
 		}
 		r = origin_ask(io, pass, &miss);
 		if (r)
-			smv_bio_leave(io);
+			smv_held_leave(io->held);
 		smv_unlock(dev);
 		if (r && smv_host_fetch(dev, miss)) {
 			smv_bio_end(io, BLK_STS_OK);
@@ -128,19 +126,18 @@ static void origin_worker(struct work_struct *work)
 		smv_bio_end(io, BLK_STS_OK);
 }
 
-int smv_discard_origin(struct smv_bio *io, struct bio *bio)
+int smv_discard_origin(struct smv_held *held, struct bio *bio)
 {
-	struct smv_vol *vol = io->vol;
+	struct smv_vol *vol = held->target->vol;
 
-	if (smv_bio_enter(io)) {
+	if (smv_held_enter(held)) {
 		if (!READ_ONCE(vol->readers) && !READ_ONCE(vol->rolling))
 			return DM_MAPIO_REMAPPED;
-		smv_bio_leave(io);
+		smv_held_leave(held);
 	}
-	if (!discard_trim(io, bio))
-		return discard_no_effect(io);
-	smv_bio_lock(io, origin_worker);
-	return DM_MAPIO_SUBMITTED;
+	if (!discard_trim(held, bio))
+		return discard_no_effect(bio);
+	return smv_bio_start_locked(held, bio, origin_worker);
 }
 
 /* ---- snapshots ---- */
@@ -183,7 +180,7 @@ static void zero_worker(struct work_struct *work)
 
 	do {
 		smv_lock(dev);
-		if (!smv_bio_enter(io)) {
+		if (!smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			if (smv_bio_park_closed(io))
 				return;
@@ -191,7 +188,7 @@ static void zero_worker(struct work_struct *work)
 			continue;
 		}
 		r = zero_chunks(io, &miss);
-		smv_bio_leave(io);
+		smv_held_leave(io->held);
 		smv_unlock(dev);
 		if (r == -EAGAIN && smv_host_fetch(dev, miss))
 			r = -EIO;
@@ -200,7 +197,7 @@ static void zero_worker(struct work_struct *work)
 		smv_bio_park_room(io);
 		return;
 	}
-	if (!r && smv_bio_of(io)->bi_opf & REQ_FUA) {
+	if (!r && io->bio->bi_opf & REQ_FUA) {
 		smv_bio_unlock(io);
 		smv_bio_queue(io, dev->back, zero_fua_worker);
 		return;
@@ -208,13 +205,11 @@ static void zero_worker(struct work_struct *work)
 	zero_end(io, r);
 }
 
-int smv_discard_snapshot(struct smv_bio *io, struct bio *bio)
+int smv_discard_snapshot(struct smv_held *held, struct bio *bio)
 {
-	if (discard_trim(io, bio)) {
-		smv_bio_lock(io, zero_worker);
-		return DM_MAPIO_SUBMITTED;
-	}
+	if (discard_trim(held, bio))
+		return smv_bio_start_locked(held, bio, zero_worker);
 	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
-		return smv_snapshot_write_map(io, bio);
-	return discard_no_effect(io);
+		return smv_snapshot_write_map(held, bio);
+	return discard_no_effect(bio);
 }

@@ -42,21 +42,35 @@ static void gate_end(struct smv_bio *io, blk_status_t status)
 	smv_bio_end(io, status);
 }
 
+/* FUA while a rollback runs, written: what a FLUSH does. */
+static void gate_fua_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+	int r = blk_status_to_errno(io->status);
+
+	if (!r)
+		r = smv_origin_sync(io->vol, io->target->device->bdev);
+	smv_bio_end(io, errno_to_blk_status(r));
+}
+
 /* The bio has entered and may go; dev->lock is held and given back. */
 static int gate_issue(struct smv_bio *io)
 {
 	struct smv_vol *vol = io->vol;
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 
 	smv_unlock(vol->dev);
-	if (bio->bi_opf & REQ_FUA && vol->rolling) {
-		bio->bi_opf &= ~REQ_FUA;
-		io->fua = true;
-	}
 	smv_bio_unlock(io);
 	atomic_dec(&vol->gated);
 	bio_set_dev(bio, io->target->device->bdev);
-	submit_bio_noacct(bio);
+	if (bio->bi_opf & REQ_FUA && vol->rolling) {
+		bio->bi_opf &= ~REQ_FUA;
+		io->wait.work.func = gate_fua_worker;
+		io->held->io = io;
+		submit_bio_noacct(bio);
+	} else {
+		smv_bio_issue(io);
+	}
 	return GATE_GONE;
 }
 
@@ -66,7 +80,7 @@ static int gate_wait_falls(struct smv_bio *io, u64 first, u64 end)
 	struct smv_dev *dev = io->vol->dev;
 	bool waits;
 
-	smv_bio_leave(io);
+	smv_held_leave(io->held);
 	waits = smv_fall_wait(io->vol, first, end, &io->wait);
 	smv_unlock(dev);
 	return waits ? GATE_GONE : -EINPROGRESS;
@@ -115,7 +129,7 @@ static bool gate_dropped(struct smv_bio *io, struct smv_job *job)
 
 static int gate_ask_one(struct smv_bio *io, struct smv_job *job, u64 *miss)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 	struct smv_vol *vol = io->vol;
 	struct smv_dev *dev = vol->dev;
 	sector_t start = (sector_t)io->next << dev->chunk_shift;
@@ -142,7 +156,7 @@ static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 	int r;
 
 	while (io->next < io->end) {
-		if (io->entered && smv_preserved_test(vol, io->next, io->next + 1)) {
+		if (io->held->entered && smv_preserved_test(vol, io->next, io->next + 1)) {
 			io->next++;
 			continue;
 		}
@@ -278,7 +292,7 @@ static int gate_pass(struct smv_bio *io, u64 *miss)
 	io->space_epoch = dev->space_epoch;
 	if (!io->started) {
 		io->next = io->first;
-		if (!smv_bio_enter(io)) {
+		if (!smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			return smv_bio_park_closed(io) ? GATE_GONE : -EINPROGRESS;
 		}
@@ -288,7 +302,7 @@ static int gate_pass(struct smv_bio *io, u64 *miss)
 		return gate_ready(io);
 	if (r == -EDEADLK)
 		return gate_wait_falls(io, io->next, io->next + 1);
-	smv_bio_leave(io);
+	smv_held_leave(io->held);
 	smv_unlock(dev);
 	gate_start_jobs(&list);
 	return r;
@@ -347,14 +361,14 @@ static bool gate_failed(struct smv_bio *io)
 		gate_end(io, BLK_STS_IOERR);
 		return false;
 	}
-	if (!smv_bio_enter(io)) {
+	if (!smv_held_enter(io->held)) {
 		smv_unlock(dev);
 		return !smv_bio_park_closed(io);
 	}
 	r = gate_failed_ask(io, &go, &miss);
 	if (!r && go)
 		return gate_ready(io) == -EINPROGRESS;
-	smv_bio_leave(io);
+	smv_held_leave(io->held);
 	smv_unlock(dev);
 	if (r == -EAGAIN) {
 		io->unread = smv_host_fetch(dev, miss) != 0;
@@ -488,9 +502,14 @@ static void gate_worker(struct work_struct *work)
 }
 
 /* Takes over a write to an origin that may not go at once. */
-void smv_gate_write(struct smv_bio *io)
+int smv_gate_write(struct smv_held *held, struct bio *bio)
 {
+	struct smv_bio *io = smv_bio_new(held, bio);
+
+	if (unlikely(!io))
+		return smv_bio_starve(held->target->dev, bio);
 	atomic_inc(&io->vol->gated);
 	atomic64_inc(&io->vol->dev->stats.gated);
 	smv_bio_lock(io, gate_worker);
+	return DM_MAPIO_SUBMITTED;
 }

@@ -50,6 +50,8 @@ int smv_host_init(struct smv_dev *dev)
 		r = bioset_init(&dev->child_bios, 64, 0, 0);
 	if (!r)
 		r = mempool_init_kmalloc_pool(&dev->blocks, 8, SMV_BLOCK_BYTES);
+	if (!r)
+		r = smv_bio_pool_init(dev);
 	if (r)
 		smv_host_exit(dev);
 	return r;
@@ -57,6 +59,7 @@ int smv_host_init(struct smv_dev *dev)
 
 void smv_host_exit(struct smv_dev *dev)
 {
+	smv_bio_pool_exit(dev);
 	mempool_exit(&dev->blocks);
 	bioset_exit(&dev->child_bios);
 	bioset_exit(&dev->copy_bios);

@@ -21,10 +21,13 @@ void smv_port_assert_failed(const char *what, const char *file, int line)
 
 static int __init smv_module_init(void)
 {
-	int r = dm_register_target(&smv_store_target);
+	int r = smv_bio_module_init();
 
 	if (r)
 		return r;
+	r = dm_register_target(&smv_store_target);
+	if (r)
+		goto no_store;
 	r = dm_register_target(&smv_origin_target);
 	if (r)
 		goto no_origin;
@@ -37,6 +40,8 @@ no_snapshot:
 	dm_unregister_target(&smv_origin_target);
 no_origin:
 	dm_unregister_target(&smv_store_target);
+no_store:
+	smv_bio_module_exit();
 	return r;
 }
 
@@ -45,6 +50,7 @@ static void __exit smv_module_exit(void)
 	dm_unregister_target(&smv_snapshot_target);
 	dm_unregister_target(&smv_origin_target);
 	dm_unregister_target(&smv_store_target);
+	smv_bio_module_exit();
 }
 
 module_init(smv_module_init);

@@ -22,67 +22,70 @@ static void flush_worker(struct work_struct *work)
 	smv_bio_end(io, errno_to_blk_status(smv_origin_sync(io->vol, io->target->device->bdev)));
 }
 
-static int origin_flush(struct smv_bio *io)
+static int origin_flush(struct smv_held *held, struct bio *bio)
 {
-	struct smv_vol *vol = io->vol;
+	struct smv_vol *vol = held->target->vol;
 
 	if (likely(!READ_ONCE(vol->rolling)))
 		return DM_MAPIO_REMAPPED;
-	smv_bio_queue(io, vol->dev->back, flush_worker);
-	return DM_MAPIO_SUBMITTED;
+	return smv_bio_start(held, bio, vol->dev->back, flush_worker);
 }
 
-static bool origin_may_go(struct smv_bio *io, struct bio *bio)
+static bool origin_is_preserved(struct smv_vol *vol, struct bio *bio)
 {
-	struct smv_vol *vol = io->vol;
-
-	if (unlikely(READ_ONCE(vol->rolling))) {
-		if (!smv_preserved_test(vol, io->first, io->end))
-			return false;
-		if (bio->bi_opf & REQ_FUA) {
-			bio->bi_opf &= ~REQ_FUA;
-			io->fua = true;
-		}
-		return true;
-	}
-	return !READ_ONCE(vol->readers) || smv_preserved_test(vol, io->first, io->end);
+	return smv_preserved_test(vol, smv_bio_first(vol->dev, bio),
+				  smv_bio_end_chunk(vol->dev, bio));
 }
 
-static int origin_write(struct smv_bio *io, struct bio *bio)
+static bool origin_may_go(struct smv_vol *vol, struct bio *bio)
 {
-	if (smv_bio_enter(io)) {
-		if (origin_may_go(io, bio))
-			return DM_MAPIO_REMAPPED;
-		smv_bio_leave(io);
-	}
-	if (bio_op(bio) == REQ_OP_WRITE_ZEROES && io->end - io->first > SMV_BIO_CHUNKS) {
-		io->end = io->first + SMV_BIO_CHUNKS;
-		dm_accept_partial_bio(bio, (io->end << io->vol->dev->chunk_shift) -
+	/* What FUA needs then is the gate's business. */
+	if (unlikely(READ_ONCE(vol->rolling)))
+		return !(bio->bi_opf & REQ_FUA) && origin_is_preserved(vol, bio);
+	return !READ_ONCE(vol->readers) || origin_is_preserved(vol, bio);
+}
+
+static void origin_trim_zeroes(struct smv_dev *dev, struct bio *bio)
+{
+	u64 first = smv_bio_first(dev, bio);
+
+	if (smv_bio_end_chunk(dev, bio) - first > SMV_BIO_CHUNKS)
+		dm_accept_partial_bio(bio, ((first + SMV_BIO_CHUNKS) << dev->chunk_shift) -
 						   bio->bi_iter.bi_sector);
+}
+
+static int origin_write(struct smv_held *held, struct bio *bio)
+{
+	struct smv_vol *vol = held->target->vol;
+
+	if (smv_held_enter(held)) {
+		if (origin_may_go(vol, bio))
+			return DM_MAPIO_REMAPPED;
+		smv_held_leave(held);
 	}
-	smv_gate_write(io);
-	return DM_MAPIO_SUBMITTED;
+	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
+		origin_trim_zeroes(vol->dev, bio);
+	return smv_gate_write(held, bio);
 }
 
 static int origin_map(struct dm_target *ti, struct bio *bio)
 {
 	struct smv_target *target = ti->private;
-	struct smv_bio *io = dm_per_bio_data(bio, sizeof(*io));
+	struct smv_held *held = smv_held_init(bio, target);
 
-	smv_bio_init(io, target, bio);
 	bio_set_dev(bio, target->device->bdev);
 	if (bio->bi_opf & REQ_PREFLUSH)
-		return origin_flush(io);
+		return origin_flush(held, bio);
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
-		if (likely(!READ_ONCE(io->vol->rolling)))
+		if (likely(!READ_ONCE(target->vol->rolling)))
 			return DM_MAPIO_REMAPPED;
-		return smv_read_map(io, bio);
+		return smv_read_map(held, bio);
 	case REQ_OP_WRITE:
 	case REQ_OP_WRITE_ZEROES:
-		return origin_write(io, bio);
+		return origin_write(held, bio);
 	case REQ_OP_DISCARD:
-		return smv_discard_origin(io, bio);
+		return smv_discard_origin(held, bio);
 	default:
 		return DM_MAPIO_KILL;
 	}

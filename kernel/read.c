@@ -14,23 +14,24 @@
  */
 #include "dev.h"
 
-static void read_place(struct smv_bio *io, struct bio *bio, const struct smv_where *where)
+static void read_place(struct smv_held *held, struct bio *bio, const struct smv_where *where)
 {
-	struct smv_vol *vol = io->vol;
-	struct smv_dev *dev = vol->dev;
+	struct smv_target *target = held->target;
+	struct smv_vol *vol = target->vol;
+	struct smv_dev *dev = target->dev;
 	sector_t offset = bio->bi_iter.bi_sector & (dev->chunk_sectors - 1);
 
 	switch (where->place) {
 	case SMV_PLACE_STORE:
-		io->generation = smv_io_enter(dev);
-		io->counted = true;
+		held->generation = smv_io_enter(dev);
+		held->counted = true;
 		bio_set_dev(bio, dev->bdev);
 		bio->bi_iter.bi_sector = smv_store_sector(dev, where->chunk) + offset;
 		break;
 	case SMV_PLACE_ORIGIN:
 		if (vol->origin != vol)
-			smv_fall_begin(dev, &io->fall, vol->origin, io->first);
-		bio_set_dev(bio, io->target->device->bdev);
+			smv_fall_begin(dev, &held->fall, vol->origin, smv_bio_first(dev, bio));
+		bio_set_dev(bio, target->device->bdev);
 		break;
 	case SMV_PLACE_ZERO:
 		break;
@@ -38,13 +39,14 @@ static void read_place(struct smv_bio *io, struct bio *bio, const struct smv_whe
 }
 
 /* Under dev->lock. */
-static int read_decide(struct smv_bio *io, struct bio *bio, struct smv_where *where, u64 *miss)
+static int read_decide(struct smv_held *held, struct bio *bio, struct smv_where *where, u64 *miss)
 {
-	struct smv_vol *vol = io->vol;
-	int r = smv_read(vol->dev->store, vol->volume, io->first, where, miss);
+	struct smv_dev *dev = held->target->dev;
+	int r = smv_read(dev->store, held->target->vol->volume, smv_bio_first(dev, bio), where,
+			 miss);
 
 	if (!r)
-		read_place(io, bio, where);
+		read_place(held, bio, where);
 	return r;
 }
 
@@ -52,14 +54,14 @@ static void read_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
 	struct smv_dev *dev = io->vol->dev;
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 	struct smv_where where;
 	u64 miss = 0;
 	int r;
 
 	for (;;) {
 		smv_lock(dev);
-		r = read_decide(io, bio, &where, &miss);
+		r = read_decide(io->held, bio, &where, &miss);
 		smv_unlock(dev);
 		if (r != -EAGAIN)
 			break;
@@ -73,13 +75,13 @@ static void read_worker(struct work_struct *work)
 		zero_fill_bio(bio);
 		smv_bio_end(io, BLK_STS_OK);
 	} else {
-		submit_bio_noacct(bio);
+		smv_bio_issue(io);
 	}
 }
 
-int smv_read_map(struct smv_bio *io, struct bio *bio)
+int smv_read_map(struct smv_held *held, struct bio *bio)
 {
-	struct smv_dev *dev = io->vol->dev;
+	struct smv_dev *dev = held->target->dev;
 	u32 left = dev->chunk_sectors - (bio->bi_iter.bi_sector & (dev->chunk_sectors - 1));
 	struct smv_where where;
 	u64 miss;
@@ -87,9 +89,8 @@ int smv_read_map(struct smv_bio *io, struct bio *bio)
 
 	if (bio_sectors(bio) > left)
 		dm_accept_partial_bio(bio, left);
-	io->end = io->first + 1;
 	if (smv_trylock(dev)) {
-		r = read_decide(io, bio, &where, &miss);
+		r = read_decide(held, bio, &where, &miss);
 		smv_unlock(dev);
 		if (!r && where.place != SMV_PLACE_ZERO)
 			return DM_MAPIO_REMAPPED;
@@ -101,6 +102,5 @@ int smv_read_map(struct smv_bio *io, struct bio *bio)
 		if (r != -EAGAIN)
 			return DM_MAPIO_KILL;
 	}
-	smv_bio_queue(io, dev->gate, read_worker);
-	return DM_MAPIO_SUBMITTED;
+	return smv_bio_start(held, bio, dev->gate, read_worker);
 }

@@ -8,20 +8,19 @@
 static int snapshot_map(struct dm_target *ti, struct bio *bio)
 {
 	struct smv_target *target = ti->private;
-	struct smv_bio *io = dm_per_bio_data(bio, sizeof(*io));
+	struct smv_held *held = smv_held_init(bio, target);
 
-	smv_bio_init(io, target, bio);
 	bio_set_dev(bio, target->dev->bdev);
 	if (bio->bi_opf & REQ_PREFLUSH)
-		return smv_snapshot_flush_map(io);
+		return smv_snapshot_flush_map(held, bio);
 	switch (bio_op(bio)) {
 	case REQ_OP_READ:
-		return smv_read_map(io, bio);
+		return smv_read_map(held, bio);
 	case REQ_OP_WRITE:
-		return smv_snapshot_write_map(io, bio);
+		return smv_snapshot_write_map(held, bio);
 	case REQ_OP_DISCARD:
 	case REQ_OP_WRITE_ZEROES:
-		return smv_discard_snapshot(io, bio);
+		return smv_discard_snapshot(held, bio);
 	default:
 		return DM_MAPIO_KILL;
 	}

@@ -29,7 +29,7 @@ static void write_worker(struct work_struct *work);
 /* The part of chunk @chunk that the bio covers, in sectors from the bio's start. */
 static void write_part(struct smv_bio *io, u64 chunk, sector_t *from, u32 *sectors, bool *whole)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 	struct smv_dev *dev = io->vol->dev;
 	sector_t start = (sector_t)chunk << dev->chunk_shift;
 	sector_t end = min_t(sector_t, start + dev->chunk_sectors, io->vol->sectors);
@@ -119,8 +119,8 @@ static void write_data(struct smv_unit *unit)
 
 	write_part(io, unit->job.chunk, &from, &sectors, &whole);
 	to = smv_store_sector(dev, unit->job.to) +
-	     ((smv_bio_of(io)->bi_iter.bi_sector + from) & (dev->chunk_sectors - 1));
-	if (bio_op(smv_bio_of(io)) == REQ_OP_WRITE_ZEROES)
+	     ((io->bio->bi_iter.bi_sector + from) & (dev->chunk_sectors - 1));
+	if (bio_op(io->bio) == REQ_OP_WRITE_ZEROES)
 		write_zeroes(io, to, sectors);
 	else
 		smv_child_submit(io, dev->bdev, from, sectors, to);
@@ -230,14 +230,14 @@ static bool write_publish(struct smv_bio *io)
 
 static void write_end(struct smv_bio *io)
 {
-	struct bio *bio = smv_bio_of(io);
+	struct bio *bio = io->bio;
 
 	if (io->status || !(bio->bi_opf & REQ_FUA)) {
 		smv_bio_end(io, io->status);
 		return;
 	}
 	smv_bio_unlock(io);
-	smv_bio_leave(io);
+	smv_held_leave(io->held);
 	smv_bio_queue(io, io->vol->dev->back, fua_worker);
 }
 
@@ -253,14 +253,14 @@ static int write_decide(struct smv_bio *io)
 	do {
 		smv_lock(dev);
 		io->space_epoch = dev->space_epoch;
-		if (!smv_bio_enter(io)) {
+		if (!smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			write_put_units(io);
 			return smv_bio_park_closed(io) ? 1 : -EINPROGRESS;
 		}
 		r = write_ask(io, &miss);
 		if (r)
-			smv_bio_leave(io);
+			smv_held_leave(io->held);
 		smv_unlock(dev);
 		if (r == -EAGAIN && smv_host_fetch(dev, miss))
 			r = -EIO;
@@ -323,61 +323,60 @@ static void write_worker(struct work_struct *work)
 /* ---- map ---- */
 
 /* A chunk of the current epoch is overwritten in the caller's context. Under dev->lock. */
-static bool write_overwrites(struct smv_bio *io, struct bio *bio)
+static bool write_overwrites(struct smv_held *held, struct bio *bio)
 {
-	struct smv_vol *vol = io->vol;
+	struct smv_vol *vol = held->target->vol;
 	struct smv_dev *dev = vol->dev;
 	struct smv_job job;
 	u64 miss;
 	int r;
 
-	if (!smv_bio_enter(io))
+	if (!smv_held_enter(held))
 		return false;
-	r = smv_snapshot_write(dev->store, vol->volume, io->first, true, &job, &miss);
+	r = smv_snapshot_write(dev->store, vol->volume, smv_bio_first(dev, bio), true, &job, &miss);
 	if (r || job.todo != SMV_TODO_OVERWRITE) {
 		if (!r)
 			smv_job_cancel(dev->store, &job);
-		smv_bio_leave(io);
+		smv_held_leave(held);
 		return false;
 	}
-	io->generation = smv_io_enter(dev);
-	io->counted = true;
+	held->generation = smv_io_enter(dev);
+	held->counted = true;
 	bio_set_dev(bio, dev->bdev);
 	bio->bi_iter.bi_sector =
 		smv_store_sector(dev, job.to) + (bio->bi_iter.bi_sector & (dev->chunk_sectors - 1));
 	return true;
 }
 
-int smv_snapshot_write_map(struct smv_bio *io, struct bio *bio)
+int smv_snapshot_write_map(struct smv_held *held, struct bio *bio)
 {
-	struct smv_dev *dev = io->vol->dev;
+	struct smv_dev *dev = held->target->dev;
+	u64 first = smv_bio_first(dev, bio), end = smv_bio_end_chunk(dev, bio);
 	bool remapped = false;
 
-	if (io->end - io->first > SMV_BIO_CHUNKS) {
-		io->end = io->first + SMV_BIO_CHUNKS;
-		dm_accept_partial_bio(bio, (io->end << dev->chunk_shift) - bio->bi_iter.bi_sector);
+	if (end - first > SMV_BIO_CHUNKS) {
+		end = first + SMV_BIO_CHUNKS;
+		dm_accept_partial_bio(bio, (end << dev->chunk_shift) - bio->bi_iter.bi_sector);
 	}
-	if (io->end - io->first == 1 && bio_op(bio) == REQ_OP_WRITE && !(bio->bi_opf & REQ_FUA) &&
+	if (end - first == 1 && bio_op(bio) == REQ_OP_WRITE && !(bio->bi_opf & REQ_FUA) &&
 	    smv_trylock(dev)) {
-		remapped = write_overwrites(io, bio);
+		remapped = write_overwrites(held, bio);
 		smv_unlock(dev);
 	}
 	if (remapped)
 		return DM_MAPIO_REMAPPED;
-	smv_bio_lock(io, write_worker);
-	return DM_MAPIO_SUBMITTED;
+	return smv_bio_start_locked(held, bio, write_worker);
 }
 
-int smv_snapshot_flush_map(struct smv_bio *io)
+int smv_snapshot_flush_map(struct smv_held *held, struct bio *bio)
 {
-	struct smv_vol *vol = io->vol;
+	struct smv_vol *vol = held->target->vol;
 	struct smv_dev *dev = vol->dev;
 
-	io->locked = false;
 	if (READ_ONCE(dev->durable) >= READ_ONCE(vol->lsn) &&
 	    READ_ONCE(dev->flushed) >= atomic64_read(&vol->written))
-		smv_bio_end(io, BLK_STS_OK);
+		bio_endio(bio);
 	else
-		smv_bio_queue(io, dev->back, fua_worker);
+		return smv_bio_start(held, bio, dev->back, fua_worker);
 	return DM_MAPIO_SUBMITTED;
 }

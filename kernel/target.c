@@ -159,7 +159,7 @@ static void target_features(struct dm_target *ti)
 	ti->flush_supported = true;
 	ti->num_discard_bios = 1;
 	ti->num_write_zeroes_bios = 1;
-	ti->per_io_data_size = sizeof(struct smv_bio);
+	ti->per_io_data_size = sizeof(struct smv_held);
 }
 
 int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool snapshot)
@@ -247,27 +247,16 @@ void smv_target_postsuspend(struct dm_target *ti)
 
 /* ---- the end of a bio ---- */
 
-static void target_sync_worker(struct work_struct *work)
-{
-	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
-	int r = smv_origin_sync(io->vol, io->target->device->bdev);
-
-	io->fua = false;
-	smv_bio_end(io, errno_to_blk_status(r));
-}
-
 int smv_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error)
 {
-	struct smv_bio *io = dm_per_bio_data(bio, sizeof(*io));
-	struct smv_vol *vol = io->vol;
+	struct smv_held *held = smv_held_of(bio);
 
-	if (io->counted && bio_op(bio) == REQ_OP_WRITE)
-		smv_bio_written(vol);
-	smv_bio_release(io);
-	if (likely(!io->fua) || *error)
-		return DM_ENDIO_DONE;
-	smv_bio_queue(io, vol->dev->back, target_sync_worker);
-	return DM_ENDIO_INCOMPLETE;
+	if (unlikely(held->io))
+		return smv_bio_ended(bio, *error);
+	if (held->counted && bio_op(bio) == REQ_OP_WRITE)
+		smv_bio_written(held->target->vol);
+	smv_held_release(held);
+	return DM_ENDIO_DONE;
 }
 
 void smv_target_status(struct dm_target *ti, status_type_t type, unsigned int flags, char *result,

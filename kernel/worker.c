@@ -502,6 +502,7 @@ void smv_worker_stop(struct smv_dev *dev)
 
 void smv_worker_exit(struct smv_dev *dev)
 {
+	cancel_delayed_work_sync(&dev->starved_work);
 	smv_spare_drop(dev);
 	if (dev->meta)
 		destroy_workqueue(dev->meta);

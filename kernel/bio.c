@@ -110,6 +110,7 @@ static void bio_prepare(struct smv_bio *io, struct smv_held *held, struct bio *b
 	io->started = false;
 	io->drop = false;
 	io->unread = false;
+	io->publish = false;
 	io->locked = false;
 	io->verdict = 0;
 	io->held_since = 0;
@@ -139,13 +140,26 @@ void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func
 	queue_work(queue, &io->wait.work);
 }
 
-/* Locks all chunks of the bio; work runs when they are locked. */
-void smv_bio_lock(struct smv_bio *io, work_func_t work)
+static void bio_range(struct smv_bio *io, work_func_t work)
 {
 	io->wait.work.func = work;
 	io->range.node.start = io->first;
 	io->range.node.last = io->end - 1;
 	io->range.waiter = &io->wait;
+}
+
+/* Locks all chunks of the bio, if they are free, for work that runs later. */
+bool smv_bio_trylock(struct smv_bio *io, work_func_t work)
+{
+	bio_range(io, work);
+	io->locked = smv_range_trylock(io->vol, &io->range);
+	return io->locked;
+}
+
+/* Locks all chunks of the bio; work runs when they are locked. */
+void smv_bio_lock(struct smv_bio *io, work_func_t work)
+{
+	bio_range(io, work);
 	io->locked = true;
 	if (smv_range_lock(io->vol, &io->range))
 		queue_work(io->vol->dev->gate, &io->wait.work);
@@ -210,8 +224,14 @@ int smv_bio_ended(struct bio *bio, blk_status_t status)
 
 	held->io = NULL;
 	io->status = status;
-	smv_held_release(held);
-	queue_work(io->vol->dev->back, &io->wait.work);
+	if (io->publish) {
+		if (!status)
+			smv_bio_written(io->vol);
+		queue_work(io->vol->dev->gate, &io->wait.work);
+	} else {
+		smv_held_release(held);
+		queue_work(io->vol->dev->back, &io->wait.work);
+	}
 	return DM_ENDIO_INCOMPLETE;
 }
 

@@ -254,8 +254,9 @@ struct smv_bio {
 	bool started; /* a job in this pass */
 	bool drop; /* held long enough */
 	bool unread; /* metadata it needs cannot be read */
+	bool publish; /* written, its chunk is published before the bio ends */
 	int verdict; /* of the last pass */
-	struct smv_job job; /* the one that found no space */
+	struct smv_job job; /* the one that found no space, or is published */
 	u64 dropped[2],
 		dropped_end[2]; /* epochs, and up to which chunk smv_drop() has seen to them */
 	u64 space_epoch; /* when it began */
@@ -439,6 +440,7 @@ int smv_bio_start(struct smv_held *held, struct bio *bio, struct workqueue_struc
 int smv_bio_start_locked(struct smv_held *held, struct bio *bio, work_func_t work);
 void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func_t work);
 void smv_bio_lock(struct smv_bio *io, work_func_t work);
+bool smv_bio_trylock(struct smv_bio *io, work_func_t work);
 void smv_bio_unlock(struct smv_bio *io);
 void smv_bio_issue(struct smv_bio *io);
 void smv_bio_end(struct smv_bio *io, blk_status_t status);

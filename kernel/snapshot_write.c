@@ -8,8 +8,9 @@
  * completed before, and for a flush of the store where data was only
  * overwritten; if neither is open, it writes nothing.
  *
- * Structure: one chunk that may be overwritten is remapped in map(). Everything
- * else locks its chunks, takes a unit for each, asks the engine for all of them
+ * Structure: one chunk that may be overwritten is remapped in map(); so is a
+ * write of one whole chunk that is new, with the chunk locked until a worker has
+ * published it after the I/O. Everything else locks its chunks, takes a unit for each, asks the engine for all of them
  * in one go (all or nothing: what was given is cancelled if one has to wait),
  * writes, chunks side by side (a partial new chunk is copied first), and
  * publishes. The commit is left to the next FLUSH.
@@ -179,49 +180,57 @@ static void fua_worker(struct work_struct *work)
 	smv_bio_end(io, errno_to_blk_status(r));
 }
 
-/* Publishes one unit; 0 or an error of smv_job_done(). Under dev->lock. */
-static int write_publish_one(struct smv_bio *io, struct smv_unit *unit, u64 *miss)
+/* 0 or an error of smv_job_done(). Under dev->lock. */
+static int write_publish_ask(struct smv_bio *io, struct smv_job *job, u64 *miss)
 {
-	struct smv_store *store = unit->dev->store;
+	struct smv_store *store = io->vol->dev->store;
 	u64 lsn = 0;
 	int r = 0;
 
-	if (unit->job.todo == SMV_TODO_NEW) {
+	if (job->todo == SMV_TODO_NEW) {
 		if (io->status)
-			smv_job_cancel(store, &unit->job);
+			smv_job_cancel(store, job);
 		else
-			r = smv_job_done(store, &unit->job, &lsn, miss);
+			r = smv_job_done(store, job, &lsn, miss);
 	}
 	if (lsn > io->vol->lsn)
 		WRITE_ONCE(io->vol->lsn, lsn);
 	return r;
 }
 
-/* true: all are published, or have failed; false: the bio waits. */
-static bool write_publish(struct smv_bio *io)
+/* true: it is published, or has failed; false: the bio waits. */
+static bool write_publish_job(struct smv_bio *io, struct smv_job *job)
 {
 	struct smv_dev *dev = io->vol->dev;
-	struct smv_unit *unit;
 	u64 miss = 0;
 	int r;
 
-	while (!list_empty(&io->units)) {
-		unit = list_first_entry(&io->units, struct smv_unit, list);
+	for (;;) {
 		smv_lock(dev);
-		r = write_publish_one(io, unit, &miss);
+		r = write_publish_ask(io, job, &miss);
 		smv_unlock(dev);
 		if (r == -EBUSY)
 			return !smv_bio_park_room(io);
-		if (r == -EAGAIN) {
-			r = smv_host_fetch(dev, miss);
-			if (!r)
-				continue;
-			io->status = BLK_STS_IOERR;
-			continue; /* cancels it and the rest */
-		}
-		WARN_ON_ONCE(r == -ESTALE); /* it has entered: no epoch can end */
-		if (r)
-			io->status = BLK_STS_IOERR;
+		if (r != -EAGAIN)
+			break;
+		if (smv_host_fetch(dev, miss))
+			io->status = BLK_STS_IOERR; /* cancels it and the rest */
+	}
+	WARN_ON_ONCE(r == -ESTALE); /* it has entered: no epoch can end */
+	if (r)
+		io->status = BLK_STS_IOERR;
+	return true;
+}
+
+/* true: all are published, or have failed; false: the bio waits. */
+static bool write_publish(struct smv_bio *io)
+{
+	struct smv_unit *unit;
+
+	while (!list_empty(&io->units)) {
+		unit = list_first_entry(&io->units, struct smv_unit, list);
+		if (!write_publish_job(io, &unit->job))
+			return false;
 		list_del_init(&unit->list);
 		smv_unit_put(unit);
 	}
@@ -322,8 +331,43 @@ static void write_worker(struct work_struct *work)
 
 /* ---- map ---- */
 
-/* A chunk of the current epoch is overwritten in the caller's context. Under dev->lock. */
-static bool write_overwrites(struct smv_held *held, struct bio *bio)
+static void write_new_worker(struct work_struct *work)
+{
+	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
+
+	if (!write_publish_job(io, &io->job))
+		return;
+	smv_held_release(io->held);
+	smv_bio_end(io, io->status);
+}
+
+/* A whole chunk that has no entry of this epoch: locked, and published after its I/O. */
+static bool write_new(struct smv_held *held, struct bio *bio, const struct smv_job *job)
+{
+	struct smv_bio *io = smv_bio_new(held, bio);
+
+	if (!io)
+		return false;
+	if (!smv_bio_trylock(io, write_new_worker)) {
+		smv_bio_free(io);
+		return false;
+	}
+	io->job = *job;
+	io->publish = true;
+	held->io = io;
+	return true;
+}
+
+static bool write_is_whole(struct smv_vol *vol, struct bio *bio)
+{
+	u32 sectors = vol->dev->chunk_sectors;
+
+	return !(bio->bi_iter.bi_sector & (sectors - 1)) &&
+	       (bio_sectors(bio) == sectors || bio_end_sector(bio) == vol->sectors);
+}
+
+/* The write of one chunk goes in the caller's context, if it can. Under dev->lock. */
+static bool write_at_once(struct smv_held *held, struct bio *bio)
 {
 	struct smv_vol *vol = held->target->vol;
 	struct smv_dev *dev = vol->dev;
@@ -334,7 +378,8 @@ static bool write_overwrites(struct smv_held *held, struct bio *bio)
 	if (!smv_held_enter(held))
 		return false;
 	r = smv_snapshot_write(dev->store, vol->volume, smv_bio_first(dev, bio), true, &job, &miss);
-	if (r || job.todo != SMV_TODO_OVERWRITE) {
+	if (r || (job.todo == SMV_TODO_NEW &&
+		  !(write_is_whole(vol, bio) && write_new(held, bio, &job)))) {
 		if (!r)
 			smv_job_cancel(dev->store, &job);
 		smv_held_leave(held);
@@ -352,7 +397,7 @@ int smv_snapshot_write_map(struct smv_held *held, struct bio *bio)
 {
 	struct smv_dev *dev = held->target->dev;
 	u64 first = smv_bio_first(dev, bio), end = smv_bio_end_chunk(dev, bio);
-	bool remapped = false;
+	bool gone = false;
 
 	if (end - first > SMV_BIO_CHUNKS) {
 		end = first + SMV_BIO_CHUNKS;
@@ -360,10 +405,10 @@ int smv_snapshot_write_map(struct smv_held *held, struct bio *bio)
 	}
 	if (end - first == 1 && bio_op(bio) == REQ_OP_WRITE && !(bio->bi_opf & REQ_FUA) &&
 	    smv_trylock(dev)) {
-		remapped = write_overwrites(held, bio);
+		gone = write_at_once(held, bio);
 		smv_unlock(dev);
 	}
-	if (remapped)
+	if (gone)
 		return DM_MAPIO_REMAPPED;
 	return smv_bio_start_locked(held, bio, write_worker);
 }

@@ -190,8 +190,12 @@ static void gate_job_published(struct smv_unit *unit)
 	struct smv_dev *dev = unit->dev;
 
 	smv_unit_put(unit);
-	if (atomic_dec_and_test(&io->pending))
-		queue_work(dev->gate, &io->wait.work);
+	if (!atomic_dec_and_test(&io->pending))
+		return;
+	/* All that the bio's next run would do is to wait for the commit. */
+	if (!io->verdict && io->lsn && smv_wait_lsn(dev, &io->wait, io->lsn))
+		return;
+	queue_work(dev->gate, &io->wait.work);
 }
 
 /* What the engine hears of a job's end, which is then a job no more. Under dev->lock. */

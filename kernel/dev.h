@@ -318,6 +318,7 @@ void smv_worker_exit(struct smv_dev *dev);
 void smv_lock(struct smv_dev *dev);
 bool smv_trylock(struct smv_dev *dev);
 void smv_unlock(struct smv_dev *dev);
+void smv_unlock_unchanged(struct smv_dev *dev);
 void smv_fail(struct smv_dev *dev, const char *reason);
 void smv_commit_kick(struct smv_dev *dev);
 void smv_room_wanted(struct smv_dev *dev, struct smv_vol *vol);

@@ -62,7 +62,7 @@ static void read_worker(struct work_struct *work)
 	for (;;) {
 		smv_lock(dev);
 		r = read_decide(io->held, bio, &where, &miss);
-		smv_unlock(dev);
+		smv_unlock_unchanged(dev);
 		if (r != -EAGAIN)
 			break;
 		r = smv_host_fetch(dev, miss);
@@ -91,7 +91,7 @@ int smv_read_map(struct smv_held *held, struct bio *bio)
 		dm_accept_partial_bio(bio, left);
 	if (smv_trylock(dev)) {
 		r = read_decide(held, bio, &where, &miss);
-		smv_unlock(dev);
+		smv_unlock_unchanged(dev);
 		if (!r && where.place != SMV_PLACE_ZERO)
 			return DM_MAPIO_REMAPPED;
 		if (!r) {

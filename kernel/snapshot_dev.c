@@ -10,7 +10,6 @@ static int snapshot_map(struct dm_target *ti, struct bio *bio)
 	struct smv_target *target = ti->private;
 	struct smv_held *held = smv_held_init(bio, target);
 
-	bio_set_dev(bio, target->dev->bdev);
 	if (bio->bi_opf & REQ_PREFLUSH)
 		return smv_snapshot_flush_map(held, bio);
 	switch (bio_op(bio)) {

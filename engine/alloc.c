@@ -306,22 +306,25 @@ u32 smv_alloc_freed_room(const struct smv_alloc *alloc)
 	return alloc->freed_limit - alloc->freed_count;
 }
 
-u32 smv_alloc_reapable(const struct smv_alloc *alloc, u64 durable)
+/* The number of freed chunks that the running checkpoint, if any, does not hold back. */
+static u32 freed_most(const struct smv_alloc *alloc)
 {
-	u32 most = alloc->checkpointing ? smv_alloc_private(alloc)->freed_cut : alloc->freed_count;
-	u32 count = 0;
+	return alloc->checkpointing ? smv_alloc_private(alloc)->freed_cut : alloc->freed_count;
+}
+
+bool smv_alloc_reapable(const struct smv_alloc *alloc, u64 durable)
+{
+	return !alloc->freed_reaping && freed_most(alloc) && freed_at(alloc, 0)->lsn <= durable;
+}
+
+u32 smv_alloc_reap_begin(struct smv_alloc *alloc, u64 durable)
+{
+	u32 most = freed_most(alloc), count = 0;
 
 	if (alloc->freed_reaping)
 		return 0;
 	while (count < most && freed_at(alloc, count)->lsn <= durable)
 		count++;
-	return count;
-}
-
-u32 smv_alloc_reap_begin(struct smv_alloc *alloc, u64 durable)
-{
-	u32 count = smv_alloc_reapable(alloc, durable);
-
 	if (count)
 		alloc->freed_reaping = count;
 	return count;

@@ -96,9 +96,9 @@ u32 smv_alloc_freed_room(const struct smv_alloc *alloc);
  * reap_end makes these reusable. One batch at a time (0 while one is open).
  * What was freed behind the cut of a running checkpoint waits for its end: else
  * a node of that checkpoint might lie where records after the cut still say data.
- * reapable() says what reap_begin would return, and begins nothing.
+ * reapable() says whether reap_begin would return any, and begins nothing.
  */
-u32 smv_alloc_reapable(const struct smv_alloc *alloc, u64 durable);
+bool smv_alloc_reapable(const struct smv_alloc *alloc, u64 durable);
 u32 smv_alloc_reap_begin(struct smv_alloc *alloc, u64 durable);
 void smv_alloc_reap_end(struct smv_alloc *alloc);
 

@@ -119,15 +119,19 @@ static struct smv_overlay_entry *const *links_of(const struct smv_overlay *overl
 static void search(const struct smv_overlay *overlay, const struct smv_key *key,
 		   const struct smv_overlay_entry **before)
 {
-	const struct smv_overlay_entry *entry = NULL, *next;
+	const struct smv_overlay_entry *entry = NULL, *next, *beyond = NULL;
+	struct smv_overlay_entry *const *links = overlay->head;
 	u32 level = SMV_OVERLAY_LEVELS;
 
 	while (level--) {
-		for (;;) {
-			next = links_of(overlay, entry)[level];
-			if (!next || smv_key_cmp(&next->key, key) >= 0)
+		/* The first one beyond on this level may be known to be from the level above. */
+		while ((next = links[level]) && next != beyond) {
+			if (smv_key_cmp(&next->key, key) >= 0) {
+				beyond = next;
 				break;
+			}
 			entry = next;
+			links = links_of(overlay, entry);
 		}
 		before[level] = entry;
 	}

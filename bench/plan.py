@@ -68,6 +68,7 @@ def sections(quick):
             'COUNTS': '1 1000' if quick else '1 10000', 'TIMES': 20 if quick else 50}),
         Section('checkpoint', 'checkpoint', {
             'SECONDS_EACH': 5 if quick else 15, 'ROUNDS': 1 if quick else 2}, memory=3072),
+        Section('mixed', 'mixed', {'SECONDS_EACH': 5 if quick else 15}, memory=2560),
         Section('amplification', commands=[
             ('chunk=64K', ['store', 'make', 'many.img', '--writes', str(10 * million),
                            '--every', str(million)]),

@@ -312,7 +312,8 @@ struct smv_job {
  * first). After GO: wait for fall-through reads of the chunk, then issue.
  * -ENOSPC: full: hold the write, or smv_drop(); -EBUSY: stage, commit or
  * checkpoint, call again; -EAGAIN; -EUCLEAN.
- * -EIO: the store has failed. Then the origin goes on (smv_write_failed()).
+ * -EROFS: it would need one of these. -EIO: the store has failed. Then the origin goes on
+ * (smv_write_failed()).
  */
 int smv_origin_write(struct smv_store *store, struct smv_volume *origin, u64 chunk,
 		     struct smv_job *job, u64 *miss);

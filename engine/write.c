@@ -98,6 +98,8 @@ int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 c
 	job->chunk = chunk;
 	if (!need)
 		return 0;
+	if (store->read_only)
+		return -EROFS;
 	job->key = (struct smv_key){ origin->number, chunk, epoch };
 	job->from = in_place;
 	error = smv_alloc_hold(&store->alloc, &job->to, miss);
@@ -119,6 +121,8 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	job->todo = SMV_TODO_GO;
 	if (error)
 		return error == -ENOENT ? 0 : error;
+	if (store->read_only)
+		return -EROFS;
 	/* I-ROLL-WAIT: nothing moves before the rollback is durable. */
 	if (origin->roll_lsn > store->journal.durable)
 		return -EBUSY;
@@ -148,8 +152,6 @@ int smv_origin_write(struct smv_store *store, struct smv_volume *origin, u64 chu
 
 	if (store->failed)
 		return -EIO;
-	if (store->read_only)
-		return -EROFS;
 	if (smv_volume_is_rolling(origin)) {
 		error = smv_write_pending(store, origin, chunk, job, miss);
 		if (error || job->todo != SMV_TODO_GO)

@@ -367,6 +367,8 @@ struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number);
 int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md, dev_t device);
 void smv_vol_release(struct smv_vol *vol);
 void smv_vol_readers(struct smv_vol *vol);
+void smv_vol_suspend(struct smv_vol *vol);
+void smv_vol_resume(struct smv_vol *vol);
 void smv_vol_close_gate(struct smv_vol *vol);
 bool smv_vol_drain(struct smv_vol *vol, unsigned long timeout);
 void smv_vol_open_gate(struct smv_vol *vol);

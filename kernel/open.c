@@ -279,12 +279,8 @@ static void dev_abandon(struct smv_dev *dev)
 	smv_fail(dev, "its table was taken away");
 	WRITE_ONCE(dev->gone, true);
 	mutex_lock(&dev->command);
-	list_for_each_entry(vol, &dev->vols, list) {
-		if (!vol->internal)
-			continue;
-		vol->internal = false;
-		dm_internal_resume(vol->md);
-	}
+	list_for_each_entry(vol, &dev->vols, list)
+		smv_vol_resume(vol);
 	mutex_unlock(&dev->command);
 }
 

@@ -156,12 +156,8 @@ static void store_presuspend(struct dm_target *ti)
 
 	mutex_lock(&dev->command);
 	if (!dev->suspended) {
-		list_for_each_entry(vol, &dev->vols, list) {
-			if (!vol->md)
-				continue;
-			vol->internal = true;
-			dm_internal_suspend_noflush(vol->md);
-		}
+		list_for_each_entry(vol, &dev->vols, list)
+			smv_vol_suspend(vol);
 		smv_worker_stop(dev);
 	}
 	mutex_unlock(&dev->command);
@@ -193,12 +189,8 @@ static void store_resume(struct dm_target *ti)
 	WRITE_ONCE(dev->suspended, false);
 	smv_lock(dev);
 	smv_unlock(dev); /* hands out what waits to be done */
-	list_for_each_entry(vol, &dev->vols, list) {
-		if (!vol->internal)
-			continue;
-		vol->internal = false;
-		dm_internal_resume(vol->md);
-	}
+	list_for_each_entry(vol, &dev->vols, list)
+		smv_vol_resume(vol);
 	mutex_unlock(&dev->command);
 }
 

@@ -169,6 +169,34 @@ void smv_vol_release(struct smv_vol *vol)
 	WRITE_ONCE(vol->bdev, NULL);
 }
 
+/*
+ * The store suspends its volumes with itself, and resumes them. Under dev->command.
+ *
+ * lockdep takes the suspend_lock of a store's dm device, which device-mapper holds
+ * here, and that of a volume's for one lock, and dev->command, which is between them, for
+ * a circle. The order is always store, command, volume: nothing that runs under a
+ * volume's suspend_lock (smv_target_presuspend(), _postsuspend(), _resume()) takes dev->command.
+ */
+void smv_vol_suspend(struct smv_vol *vol)
+{
+	if (!vol->md)
+		return;
+	vol->internal = true;
+	lockdep_off();
+	dm_internal_suspend_noflush(vol->md);
+	lockdep_on();
+}
+
+void smv_vol_resume(struct smv_vol *vol)
+{
+	if (!vol->internal)
+		return;
+	vol->internal = false;
+	lockdep_off();
+	dm_internal_resume(vol->md);
+	lockdep_on();
+}
+
 /* ---- the door ---- */
 
 void smv_vol_close_gate(struct smv_vol *vol)

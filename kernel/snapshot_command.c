@@ -143,8 +143,11 @@ static int point_flush(struct point *point)
 		if (vol->origin != vol || !vol->bdev)
 			continue;
 		r = vol->rolling ? smv_origin_sync(vol, vol->bdev) : blkdev_issue_flush(vol->bdev);
-		if (r)
+		if (r) {
+			DMERR("%s: the origin on %pg cannot be flushed: %d", point->dev->name,
+			      vol->bdev, r);
 			return r;
+		}
 	}
 	return 0;
 }

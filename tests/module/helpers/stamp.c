@@ -20,6 +20,7 @@
  *   --seed N         of the random choice (default 1)
  *   --sync           an fsync at the end
  *   --or-from TAG    check: tags of TAG and more pass, too
+ *   --or-map FILE    check: the tags of this map pass, too
  *   --readable       check: sectors that cannot be read are passed over, and counted
  *   --or-other       check: what is no stamp of this program (but hammer's, or a
  *                    filesystem's) passes; zeroes do not
@@ -46,6 +47,8 @@ static struct {
 	struct device dev;
 	const char *map_path;
 	uint32_t *map;
+	const char *or_path;
+	uint32_t *or_map;
 	bool tagged;
 	uint32_t tag;
 	uint64_t from;
@@ -80,21 +83,23 @@ static int word_index(const char *word, const char *const *words, int n)
 	die("stamp: unknown word '%s'", word);
 }
 
-static void map_open(uint64_t sectors)
+static uint32_t *map_open(const char *path, uint64_t sectors)
 {
-	int fd = open(o.map_path, O_RDWR | O_CREAT, 0644);
+	int fd = open(path, O_RDWR | O_CREAT, 0644);
 	struct stat st;
+	uint32_t *map;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		die("stamp: %s: %s", o.map_path, strerror(errno));
+		die("stamp: %s: %s", path, strerror(errno));
 	if (st.st_size == 0 && ftruncate(fd, (off_t)(sectors * 4)) < 0)
-		die("stamp: %s: %s", o.map_path, strerror(errno));
+		die("stamp: %s: %s", path, strerror(errno));
 	if (st.st_size && (uint64_t)st.st_size != sectors * 4)
-		die("stamp: %s is not a map of %" PRIu64 " sectors", o.map_path, sectors);
-	o.map = mmap(NULL, sectors * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (o.map == MAP_FAILED)
-		die("stamp: %s: %s", o.map_path, strerror(errno));
+		die("stamp: %s is not a map of %" PRIu64 " sectors", path, sectors);
+	map = mmap(NULL, sectors * 4, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (map == MAP_FAILED)
+		die("stamp: %s: %s", path, strerror(errno));
 	close(fd);
+	return map;
 }
 
 static void options(int argc, char **argv)
@@ -123,6 +128,8 @@ static void options(int argc, char **argv)
 			o.tagged = true;
 		} else if (!strcmp(name, "--map")) {
 			o.map_path = value;
+		} else if (!strcmp(name, "--or-map")) {
+			o.or_path = value;
 		} else if (!strcmp(name, "--from")) {
 			o.from = number(value);
 		} else if (!strcmp(name, "--count")) {
@@ -166,26 +173,33 @@ static void complain(uint64_t sector, const uint64_t *words, uint32_t want)
 		fprintf(stderr, "is no stamp (%016" PRIx64 "...)\n", words[0]);
 }
 
+static bool is_stamp(uint64_t sector, const uint64_t *words, struct stamp *is)
+{
+	return stamp_read(words, is) && is->kind == KIND && is->sector == sector;
+}
+
+static bool is_tagged(uint64_t sector, const uint64_t *words, uint32_t tag)
+{
+	struct stamp is;
+
+	return tag ? is_stamp(sector, words, &is) && is.a == tag : is_zero(words);
+}
+
 static void check_sector(uint64_t sector, const uint64_t *words)
 {
 	uint32_t want = o.map ? o.map[sector] : o.tag;
 	struct stamp is;
 
-	if (want == UNKNOWN)
+	if (want == UNKNOWN || is_tagged(sector, words, want))
 		return;
-	if (o.or_from && stamp_read(words, &is) && is.kind == KIND && is.sector == sector &&
-	    is.a >= o.or_from)
+	if (o.or_map && is_tagged(sector, words, o.or_map[sector]))
 		return;
-	if (want == 0) {
-		if (!is_zero(words))
-			complain(sector, words, want);
+	if (o.or_from && is_stamp(sector, words, &is) && is.a >= o.or_from)
 		return;
-	}
 	stamp_read(words, &is);
-	if (o.or_other && is.kind != KIND && !is_zero(words))
+	if (want && o.or_other && is.kind != KIND && !is_zero(words))
 		return;
-	if (!stamp_read(words, &is) || is.kind != KIND || is.sector != sector || is.a != want)
-		complain(sector, words, want);
+	complain(sector, words, want);
 }
 
 static void whole_range(uint64_t from, uint64_t count)
@@ -310,9 +324,8 @@ int main(int argc, char **argv)
 	struct rng rng;
 
 	if (argc == 4 && !strcmp(argv[1], "new")) {
-		o.map_path = argv[2];
 		unlink(argv[2]);
-		map_open(number(argv[3]));
+		map_open(argv[2], number(argv[3]));
 		return 0;
 	}
 	if (argc < 3)
@@ -327,7 +340,9 @@ int main(int argc, char **argv)
 	if (o.from + o.count > o.dev.sectors)
 		die("stamp: %s: the range ends past the device", o.dev.path);
 	if (o.map_path)
-		map_open(o.dev.sectors);
+		o.map = map_open(o.map_path, o.dev.sectors);
+	if (o.or_path)
+		o.or_map = map_open(o.or_path, o.dev.sectors);
 	o.buffer = buffer_new((o.io + o.dev.unit) * SECTOR);
 	rng.state = mix(o.seed);
 	if (!o.pieces)

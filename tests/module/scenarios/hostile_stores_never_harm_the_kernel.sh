@@ -4,7 +4,7 @@
 # images: hostile
 # kernels: 6.1
 # long
-# timeout: 200
+# timeout: 900
 
 mkdisk store 16M
 mkdisk origin 16M

@@ -100,9 +100,10 @@ workload()
 	batch
 }
 
+# What cannot be read cannot be moved.
 moved_or_failed()
 {
-	[ "$(field s0-data rolling)" = 0 ] || has_failed || [ "$disk" = data ]
+	[ "$(field s0-data rolling)" = 0 ] || has_failed || [ "$disk" = data ] || [ "$times" -gt 1 ]
 }
 
 # While it is up: what can be read is right.
@@ -154,7 +155,7 @@ judge_again()
 
 one_error()	# DISK KIND N COUNT
 {
-	disk=$1 n=$3
+	disk=$1 n=$3 times=$4
 	say "error: $*"
 	begin
 	order "$1" fail "$2" "$3" "$4"
@@ -167,7 +168,7 @@ one_error()	# DISK KIND N COUNT
 # Requests of each kind that the workload makes: into the file counts.
 count_requests()
 {
-	disk=none n=0
+	disk=none n=0 times=0
 	begin
 	data_before=$(requests data) store_before=$(requests store)
 	workload

@@ -36,6 +36,7 @@ phase1()
 	hammer stop state4
 	wait $third
 	unmnt fs
+	wait_for 60 is s0-roll rolling 0	# else it is not deactivated
 }
 
 one_round()	# I

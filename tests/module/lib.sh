@@ -217,11 +217,6 @@ find_disks()
 		wait_for 20 find_disk "$fd_name"
 		eval "$fd_name=\$(find_disk \$fd_name)"
 	done
-	# A request that fails is not tried again: one order, one error. One that is held is not given up.
-	for fd_sys in /sys/class/scsi_disk/*/max_retries; do
-		[ ! -e "$fd_sys" ] || echo 0 >"$fd_sys"
-		[ ! -e "${fd_sys%/*}/device/timeout" ] || echo 3600 >"${fd_sys%/*}/device/timeout"
-	done
 }
 
 find_disk()	# SERIAL
@@ -249,12 +244,6 @@ cut_soon()
 note()	# TEXT: a mark
 {
 	logmark "$marks" "$*" || fail "no mark: $*"
-}
-
-# trouble ORDER...: see powercut_trouble.h, e.g. `trouble HOLD data read 1'.
-trouble()
-{
-	note "$*"
 }
 
 # take VOLUME NEW [VOLUME NEW]...: a snapshot, promised in the log.

@@ -26,8 +26,8 @@
  * With log= every write and flush is recorded (crashlog.h), and each is held at random
  * for up to hold= microseconds before it completes. The disk called `marks' is none: what is
  * written to a sector of it is a text, which goes into the log in its place among
- * the writes; those of powercut_trouble.h make requests fail or wait. The text `LOAD n' there gives all disks the contents of
- * FOLDER/n/NAME, as after a power cut, before that write completes.
+ * the writes. The text `LOAD n' there gives all disks the contents of FOLDER/n/NAME, as after
+ * a power cut, before that write completes.
  *
  * Weak side: the order of unflushed writes to one sector is kept among those
  * that survive, as if the cache held all of them and not the newest alone; that
@@ -50,7 +50,6 @@
 
 #include "powercut_control.h"
 #include "powercut_log.h"
-#include "powercut_trouble.h"
 
 #define THREAD_MODEL NBDKIT_THREAD_MODEL_PARALLEL
 #define SECTOR 512u
@@ -91,7 +90,6 @@ static const char *log_path;
 static const char *points;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t client_gone = PTHREAD_COND_INITIALIZER;
-static pthread_cond_t calmed = PTHREAD_COND_INITIALIZER;
 
 static unsigned int disk_number(const struct disk *disk)
 {
@@ -310,8 +308,6 @@ static int mark(const struct disk *disk, const char *text)
 				return -1;
 		}
 	}
-	if (trouble_command(text))
-		pthread_cond_broadcast(&calmed);
 	if (log_path)
 		log_mark(disk_number(disk), text, length);
 	return 0;
@@ -327,25 +323,6 @@ static int write_marks(const struct disk *disk, const char *buffer, uint32_t cou
 	pthread_mutex_unlock(&lock);
 	errno = EIO;
 	return result;
-}
-
-/* The trouble that a request meets before it is carried out: 0, or -1 and it fails. */
-static int trouble(const struct disk *disk, enum trouble_kind kind)
-{
-	enum trouble meets;
-	unsigned long calms;
-
-	pthread_mutex_lock(&lock);
-	meets = trouble_of(disk->name, kind);
-	calms = trouble_calms();
-	while (meets == TROUBLE_IS_HELD && calms == trouble_calms())
-		pthread_cond_wait(&calmed, &lock);
-	pthread_mutex_unlock(&lock);
-	if (meets != TROUBLE_FAILS)
-		return 0;
-	nbdkit_error("%s fails as ordered", disk->name);
-	errno = EIO;
-	return -1;
 }
 
 /* What nbdkit calls */
@@ -405,8 +382,6 @@ static int powercut_pread(void *handle, void *buffer, uint32_t count, uint64_t o
 	struct disk *disk = handle;
 
 	(void)flags;
-	if (trouble(disk, TROUBLE_READ))
-		return -1;
 	pthread_mutex_lock(&lock);
 	memcpy(buffer, disk->now + offset, count);
 	pthread_mutex_unlock(&lock);
@@ -422,8 +397,6 @@ static int powercut_pwrite(void *handle, const void *buffer, uint32_t count, uin
 
 	if (disk->marks)
 		return write_marks(disk, buffer, count);
-	if (trouble(disk, TROUBLE_WRITE))
-		return -1;
 	pthread_mutex_lock(&lock);
 	disk->writes++;
 	if (log_path)
@@ -461,8 +434,6 @@ static int powercut_flush(void *handle, uint32_t flags)
 	uint64_t id = 0;
 
 	(void)flags;
-	if (trouble(disk, TROUBLE_FLUSH))
-		return -1;
 	pthread_mutex_lock(&lock);
 	disk->flushes++;
 	if (log_path)

@@ -191,22 +191,3 @@ def run(runner, job):
             return
     job.seconds = time.time() - start
     runner.report(job, None, [])
-
-
-def run_disks(runner, job):
-    """`# host: disks': one phase, with disks on which requests fail or wait as ordered."""
-    start = time.time()
-    folder = f'{image.TOP}/build/vm/cut.{os.getpid()}.{job.label}'
-    server = Server(folder, job.scenario.disks)
-    try:
-        machine, problem, lines = runner.boot(job, server.drives())
-        if machine is not None:
-            try:
-                problem, lines = runner.judge(machine, job, runner.follow(machine, job, 'phase1'))
-            finally:
-                runner.dispose(machine)
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-    job.seconds = time.time() - start
-    runner.report(job, problem, lines)

@@ -25,7 +25,6 @@ class Scenario:
     # disks: a=64M b=64M     powercut: the disks that the host keeps
     # cuts: none any torn    powercut: what may be lost; default: all ways
     # rig: pretend           powercut: disks that lie about FLUSH and FUA
-    # host: disks            has phase1, and disks that fail or wait as ordered
     # host: replay           is recorded, and replayed; see README.md
     # points: N M            replay: points on the host, of these in a guest; for make check
     # points-long: N M       and for make check-long

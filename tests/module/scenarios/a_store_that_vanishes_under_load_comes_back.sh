@@ -96,8 +96,7 @@ is_free()
 	[ ! -e /sys/block/nbd0/pid ]
 }
 
-dis# Without a timeout the kernel would keep requests that have lost their connection until nbd-client -d.
-connect()
+disconnect()
 {
 	nbd-client -d /dev/nbd0
 	wait_for 20 is_free

@@ -94,7 +94,6 @@ static void bio_prepare(struct smv_bio *io, struct smv_held *held, struct bio *b
 
 	io->bio = bio;
 	io->held = held;
-	io->target = target;
 	io->vol = target->vol;
 	io->first = smv_bio_first(target->dev, bio);
 	io->end = smv_bio_end_chunk(target->dev, bio);
@@ -131,7 +130,7 @@ struct smv_bio *smv_bio_new(struct smv_held *held, struct bio *bio)
 
 void smv_bio_free(struct smv_bio *io)
 {
-	mempool_free(io, &io->target->dev->bios);
+	mempool_free(io, &io->vol->dev->bios);
 }
 
 void smv_bio_queue(struct smv_bio *io, struct workqueue_struct *queue, work_func_t work)

@@ -240,8 +240,7 @@ struct smv_held {
 struct smv_bio {
 	struct bio *bio;
 	struct smv_held *held;
-	struct smv_target *target;
-	struct smv_vol *vol;
+	struct smv_vol *vol; /* the target's */
 	struct smv_waiter wait;
 	struct smv_range range;
 	u64 first, end, next; /* chunks */
@@ -464,6 +463,12 @@ static inline u64 smv_bio_first(const struct smv_dev *dev, const struct bio *bio
 static inline u64 smv_bio_end_chunk(const struct smv_dev *dev, const struct bio *bio)
 {
 	return (bio_end_sector(bio) + dev->chunk_sectors - 1) >> dev->chunk_shift;
+}
+
+/* The origin's device, as the bio's target has it. */
+static inline struct block_device *smv_bio_origin(const struct smv_bio *io)
+{
+	return io->held->target->device->bdev;
 }
 
 static inline struct smv_held *smv_held_of(struct bio *bio)

@@ -83,7 +83,7 @@ static void origin_pass(struct smv_bio *io, unsigned long *pass)
 		end = find_next_zero_bit(pass, count, first);
 		from = (sector_t)first << dev->chunk_shift;
 		to = min_t(sector_t, (sector_t)end << dev->chunk_shift, bio_sectors(bio));
-		smv_child_submit(io, io->target->device->bdev, from, to - from,
+		smv_child_submit(io, smv_bio_origin(io), from, to - from,
 				 bio->bi_iter.bi_sector + from);
 	}
 }

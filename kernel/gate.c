@@ -49,7 +49,7 @@ static void gate_fua_worker(struct work_struct *work)
 	int r = blk_status_to_errno(io->status);
 
 	if (!r)
-		r = smv_origin_sync(io->vol, io->target->device->bdev);
+		r = smv_origin_sync(io->vol, smv_bio_origin(io));
 	smv_bio_end(io, errno_to_blk_status(r));
 }
 
@@ -62,7 +62,7 @@ static int gate_issue(struct smv_bio *io)
 	smv_unlock(vol->dev);
 	smv_bio_unlock(io);
 	atomic_dec(&vol->gated);
-	bio_set_dev(bio, io->target->device->bdev);
+	bio_set_dev(bio, smv_bio_origin(io));
 	if (bio->bi_opf & REQ_FUA && vol->rolling) {
 		bio->bi_opf &= ~REQ_FUA;
 		io->wait.work.func = gate_fua_worker;
@@ -103,7 +103,7 @@ static void gate_start(struct smv_bio *io, struct smv_unit *unit, struct list_he
 	struct smv_dev *dev = io->vol->dev;
 
 	unit->io = io;
-	smv_unit_places(unit, io->vol, io->target->device->bdev);
+	smv_unit_places(unit, io->vol, smv_bio_origin(io));
 	if (unit->job.todo == SMV_TODO_COPY)
 		smv_gather_begin(dev);
 	list_add_tail(&unit->list, list);

@@ -19,7 +19,7 @@ static void flush_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
 
-	smv_bio_end(io, errno_to_blk_status(smv_origin_sync(io->vol, io->target->device->bdev)));
+	smv_bio_end(io, errno_to_blk_status(smv_origin_sync(io->vol, smv_bio_origin(io))));
 }
 
 static int origin_flush(struct smv_held *held, struct bio *bio)

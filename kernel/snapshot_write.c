@@ -10,10 +10,10 @@
  *
  * Structure: one chunk that may be overwritten is remapped in map(); so is a
  * write of one whole chunk that is new, with the chunk locked until a worker has
- * published it after the I/O. Everything else locks its chunks, takes a unit for each, asks the engine for all of them
- * in one go (all or nothing: what was given is cancelled if one has to wait),
- * writes, chunks side by side (a partial new chunk is copied first), and
- * publishes. The commit is left to the next FLUSH.
+ * published it after the I/O. Everything else locks its chunks, takes a unit for
+ * each, asks the engine for all of them in one go (all or nothing: what was given
+ * is cancelled if one has to wait), writes, chunks side by side (a partial new
+ * chunk is copied first), and publishes. The commit is left to the next FLUSH.
  *
  * A crash before the commit leaves what was there before, as on a disk with a
  * volatile cache.
@@ -91,7 +91,7 @@ static int write_ask(struct smv_bio *io, u64 *miss)
 		}
 		unit->io = io;
 		unit->job.chunk = chunk++;
-		smv_unit_places(unit, vol, io->target->device->bdev);
+		smv_unit_places(unit, vol, smv_bio_origin(io));
 		unit->zero = unit->zero || whole; /* whole: nothing to copy */
 		if (unit->job.todo == SMV_TODO_NEW && !whole &&
 		    unit->job.from.place == SMV_PLACE_ORIGIN)
@@ -419,9 +419,9 @@ int smv_snapshot_flush_map(struct smv_held *held, struct bio *bio)
 	struct smv_dev *dev = vol->dev;
 
 	if (READ_ONCE(dev->durable) >= READ_ONCE(vol->lsn) &&
-	    READ_ONCE(dev->flushed) >= atomic64_read(&vol->written))
+	    READ_ONCE(dev->flushed) >= atomic64_read(&vol->written)) {
 		bio_endio(bio);
-	else
-		return smv_bio_start(held, bio, dev->back, fua_worker);
-	return DM_MAPIO_SUBMITTED;
+		return DM_MAPIO_SUBMITTED;
+	}
+	return smv_bio_start(held, bio, dev->back, fua_worker);
 }

@@ -102,7 +102,7 @@ void smv_spare_init(struct smv_dev *dev)
 	INIT_DELAYED_WORK(&dev->spare_work, spare_worker);
 }
 
-/* No copy runs any more, or until the next. */
+/* No copy runs any more. */
 void smv_spare_drop(struct smv_dev *dev)
 {
 	cancel_delayed_work_sync(&dev->spare_work);

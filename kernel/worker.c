@@ -505,7 +505,6 @@ void smv_worker_stop(struct smv_dev *dev)
 	flush_workqueue(dev->copy);
 	cancel_delayed_work_sync(&dev->room_work);
 	cancel_delayed_work_sync(&dev->hold_work);
-	smv_spare_drop(dev);
 	flush_workqueue(dev->meta);
 }
 

@@ -13,6 +13,7 @@
  *
  * I-COPY-FIRST: an exception is recorded after its copy has completed.
  * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
+ * I-READ-ONLY: where a record would be needed the write is refused.
  * I-RECHECK: publishing decides anew whether the copy is still needed.
  * I-ROLL-LABEL: before a MOVE what is in place is kept with the rollback's epoch.
  * I-DROP: where there is no space, snapshots are invalid before they lose a chunk.

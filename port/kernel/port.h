@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the engine needs of its surroundings, in the kernel: types, byte
- * order, memory and string functions, assertions, crc32c.
+ * order, memory and string functions, assertions, crc32c, xxh64.
  */
 #ifndef SMV_PORT_H
 #define SMV_PORT_H
@@ -13,12 +13,32 @@
 #include <linux/math64.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <linux/xxhash.h>
 
 #define SMV_STATIC_ASSERT(x) static_assert(x)
 
 static inline u32 smv_port_crc32c(u32 crc, const void *data, size_t bytes)
 {
 	return crc32c(crc, data, bytes);
+}
+
+struct smv_port_hash {
+	struct xxh64_state state;
+};
+
+static inline void smv_port_hash_begin(struct smv_port_hash *hash)
+{
+	xxh64_reset(&hash->state, 0);
+}
+
+static inline void smv_port_hash_add(struct smv_port_hash *hash, const void *data, size_t bytes)
+{
+	xxh64_update(&hash->state, data, bytes);
+}
+
+static inline u64 smv_port_hash_end(struct smv_port_hash *hash)
+{
+	return xxh64_digest(&hash->state);
 }
 
 static inline u64 smv_port_div(u64 a, u64 b)

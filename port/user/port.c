@@ -2,9 +2,12 @@
 /*
  * The user-space port: crc32c (Castagnoli polynomial, reflected 0x82f63b78,
  * RFC 3720 B.4, without the final inversion, as the kernel's crc32c()), eight
- * table look-ups for eight bytes, and the assertion that aborts.
+ * table look-ups for eight bytes; libxxhash, compiled in, as the kernel has it;
+ * and the assertion that aborts.
  */
+#define XXH_INLINE_ALL
 #include <stdlib.h>
+#include <xxhash.h>
 #include "port.h"
 
 #define CRC32C_POLY 0x82f63b78u
@@ -42,6 +45,23 @@ u32 smv_port_crc32c(u32 crc, const void *data, size_t bytes)
 	for (; bytes; bytes--, p++)
 		crc = crc >> 8 ^ crc_table[0][(crc ^ *p) & 0xff];
 	return crc;
+}
+
+SMV_STATIC_ASSERT(sizeof(XXH64_state_t) == sizeof(struct smv_port_hash));
+
+void smv_port_hash_begin(struct smv_port_hash *hash)
+{
+	XXH64_reset((XXH64_state_t *)hash, 0);
+}
+
+void smv_port_hash_add(struct smv_port_hash *hash, const void *data, size_t bytes)
+{
+	XXH64_update((XXH64_state_t *)hash, data, bytes);
+}
+
+u64 smv_port_hash_end(struct smv_port_hash *hash)
+{
+	return XXH64_digest((const XXH64_state_t *)hash);
 }
 
 void smv_port_assert_failed(const char *what, const char *file, int line)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the engine needs of its surroundings, in user space: types, byte
- * order, memory and string functions, assertions, crc32c.
+ * order, memory and string functions, assertions, crc32c, xxh64.
  */
 #ifndef SMV_PORT_H
 #define SMV_PORT_H
@@ -35,6 +35,15 @@ typedef int64_t s64;
 #define le64_to_cpu(x) le64toh((__force u64)(x))
 
 u32 smv_port_crc32c(u32 crc, const void *data, size_t bytes);
+
+/* xxh64 with seed 0, of data that comes in pieces. */
+struct smv_port_hash {
+	u64 state[11];
+};
+
+void smv_port_hash_begin(struct smv_port_hash *hash);
+void smv_port_hash_add(struct smv_port_hash *hash, const void *data, size_t bytes);
+u64 smv_port_hash_end(struct smv_port_hash *hash);
 
 static inline u64 smv_port_div(u64 a, u64 b)
 {

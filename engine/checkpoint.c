@@ -23,6 +23,8 @@
  */
 #include "checkpoint.h"
 
+#include "unproven.h"
+
 int smv_checkpoint_init(struct smv_store *store, const struct smv_disk_super *super)
 {
 	struct smv_checkpointing *checkpoint = &store->checkpoint;
@@ -64,7 +66,7 @@ bool smv_checkpoint_wanted(const struct smv_store *store)
 
 	return smv_journal_used(&store->journal) > store->geometry.journal_blocks / 2 ||
 	       exceptions->count > store->overlay_limit / 2 ||
-	       volumes->count > SMV_VOLUME_CHANGES / 2;
+	       volumes->count > SMV_VOLUME_CHANGES / 2 || smv_unproven_cut_is_due(store);
 }
 
 /* ---- the cut ----------------------------------------------------------- */
@@ -78,6 +80,9 @@ static void fill_super_at_cut(struct smv_store *store, bool clean)
 	super->cut = cpu_to_le64(checkpoint->cut);
 	super->next_volume = cpu_to_le64(store->next_volume);
 	super->state = cpu_to_le32(clean ? 0 : SMV_SUPER_IN_USE);
+	super->incompat &= cpu_to_le64(~SMV_INCOMPAT_UNPROVEN);
+	if (!clean)
+		super->incompat |= cpu_to_le64(SMV_INCOMPAT_UNPROVEN);
 	memcpy(super->host_id, store->host_id, sizeof(super->host_id));
 	memcpy(super->boot_id, store->boot_id, sizeof(super->boot_id));
 	smv_record_encode_settings(&store->settings, &super->settings);
@@ -91,7 +96,7 @@ static int begin(struct smv_store *store, bool clean)
 	if (checkpoint->done_lsn == store->journal.lsn && !clean &&
 	    checkpoint->incarnation == store->journal.incarnation)
 		return -ENOENT;
-	if (!smv_journal_is_quiet(&store->journal))
+	if (!smv_unproven_may_cut(store) || !smv_journal_is_quiet(&store->journal))
 		return -EBUSY;
 	error = smv_record_counts(store);
 	if (error)

@@ -306,6 +306,8 @@ int smv_rollback(struct smv_store *store, struct smv_volume *origin, struct smv_
 
 	if (error)
 		return error;
+	if (store->unproven.count)
+		return -EBUSY;
 	error = smv_rollback_prepare(store, origin);
 	if (error)
 		return error;

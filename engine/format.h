@@ -56,8 +56,12 @@ struct smv_disk_value {
 #define SMV_LABEL_BYTES 32
 #define SMV_DIRECTORY_MAX 8192 /* directory pairs a superblock can name */
 
-/* Feature bits. None exists yet: an unknown incompatible bit is refused by name. */
-#define SMV_INCOMPAT_KNOWN 0ULL
+/*
+ * Feature bits. An unknown incompatible bit is refused by name. UNPROVEN is set from
+ * an opening to a clean close: the journal may hold records whose copies recovery has to verify.
+ */
+#define SMV_INCOMPAT_UNPROVEN 1ULL
+#define SMV_INCOMPAT_KNOWN SMV_INCOMPAT_UNPROVEN
 #define SMV_RO_COMPAT_KNOWN 0ULL
 
 #define SMV_SUPER_IN_USE 1u /* not closed since: host and boot say by whom */
@@ -202,7 +206,7 @@ struct smv_disk_journal {
 	__le64 first; /* sequence of the commit's first block */
 	__le32 blocks; /* of the commit */
 	__le32 pad;
-	__le64 watermark; /* room for commits whose copies are unproven; 0 */
+	__le64 watermark; /* records in blocks before this sequence number are proven */
 	u8 records[];
 };
 
@@ -217,6 +221,7 @@ enum smv_record_type {
 	SMV_RECORD_FLAGS = 6, /* smv_disk_record_flags */
 	SMV_RECORD_DONE = 7, /* smv_disk_record_done */
 	SMV_RECORD_SETTINGS = 8, /* smv_disk_settings */
+	SMV_RECORD_PROVEN = 9, /* __le64 0: changes nothing; for its commit's watermark */
 };
 
 struct smv_disk_record {
@@ -224,7 +229,11 @@ struct smv_disk_record {
 	__le16 bytes; /* of the payload, a multiple of 4 */
 };
 
-/* was: what the entry held before, SMV_WHERE_NONE if it is new. */
+/*
+ * was: what the entry held before, SMV_WHERE_NONE if it is new. value.check: 0, or
+ * the record was written beside the copy and counts if that has this checksum
+ * (smv_checksum_data()).
+ */
 struct smv_disk_record_put {
 	struct smv_disk_key key;
 	struct smv_disk_value value;

@@ -29,6 +29,9 @@
  *    commit that happens to have the same sequence.
  *  - I-COMMIT-STOPS: after a failed commit none follows: how much of it is on
  *    disk is unknown.
+ *  - I-WATERMARK: a commit says from which block on records may be there whose
+ *    copies were not complete when it was begun. It is written after a flush, so
+ *    what was complete is durable if the commit is.
  *  - I-RING-ROOM: reserve() counts every block begun in the buffers and every
  *    block from tail on against the ring. So what has been appended can always
  *    be committed, and a checkpoint, which begins when nothing waits, can always
@@ -57,6 +60,7 @@ static const u32 record_bytes_of[] = {
 	[SMV_RECORD_FLAGS] = sizeof(struct smv_disk_record_flags),
 	[SMV_RECORD_DONE] = sizeof(struct smv_disk_record_done),
 	[SMV_RECORD_SETTINGS] = sizeof(struct smv_disk_settings),
+	[SMV_RECORD_PROVEN] = sizeof(__le64),
 };
 
 #define RECORD_TYPES (sizeof(record_bytes_of) / sizeof(record_bytes_of[0]))
@@ -191,6 +195,11 @@ u64 smv_journal_append(struct smv_journal *journal, enum smv_record_type type, c
 	return journal->lsn;
 }
 
+u64 smv_journal_last_block(const struct smv_journal *journal)
+{
+	return journal->sequence + journal->buffer[journal->filling].blocks - 1;
+}
+
 /* ---- committing ------------------------------------------------------------- */
 
 /* Where the block with this sequence lies. */
@@ -207,6 +216,7 @@ static void seal(struct smv_journal *journal, struct smv_journal_buffer *buffer,
 	block->sequence = cpu_to_le64(sequence);
 	block->first = cpu_to_le64(journal->sequence);
 	block->blocks = cpu_to_le32(buffer->blocks);
+	block->watermark = cpu_to_le64(journal->watermark);
 	smv_block_seal(block, SMV_MAGIC_JOURNAL, journal->uuid,
 		       journal->ring_block + place_of(journal, sequence), journal->incarnation);
 }
@@ -227,6 +237,9 @@ int smv_journal_commit_begin(struct smv_journal *journal, struct smv_io *io)
 	io->preflush = true;
 	io->fua = true;
 	io->count = buffer->blocks;
+	journal->watermark = journal->unproven;
+	if (!journal->watermark)
+		journal->watermark = journal->sequence + buffer->blocks;
 	for (i = 0; i < buffer->blocks; i++) {
 		seal(journal, buffer, i);
 		io->block[i] = journal->ring_block + place_of(journal, journal->sequence + i);
@@ -287,6 +300,7 @@ int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut
 	journal->scan_read = 0;
 	journal->scan_valid = 0;
 	journal->scan_records = 0;
+	journal->scan_watermark = 0;
 	return 0;
 }
 
@@ -358,6 +372,7 @@ static int check_commit(struct smv_journal *journal, u64 first, u32 *blocks)
 			return -EUCLEAN;
 	}
 	journal->scan_records += records;
+	journal->scan_watermark = le64_to_cpu(block->watermark);
 	*blocks = count;
 	return 0;
 }
@@ -423,6 +438,12 @@ bool smv_journal_scan_next(struct smv_journal *journal, struct smv_journal_curso
 		cursor->block++;
 	}
 	return true;
+}
+
+bool smv_journal_scan_unproven(const struct smv_journal *journal,
+			       const struct smv_journal_cursor *cursor)
+{
+	return journal->tail + cursor->block >= journal->scan_watermark;
 }
 
 void smv_journal_scan_end(struct smv_journal *journal)

@@ -34,11 +34,14 @@ struct smv_journal {
 	bool in_flight;
 	bool failed; /* a commit failed: none follows */
 	u64 in_flight_blocks;
+	u64 unproven; /* the first block that holds an unproven record; 0: none does */
+	u64 watermark; /* of the last commit begun */
 	/* while recovering */
 	u8 *scan; /* the ring as read, block by block in its places */
 	u64 scan_read; /* blocks asked for */
 	u64 scan_valid; /* blocks from tail on that belong to whole commits */
 	u64 scan_records; /* in these */
+	u64 scan_watermark; /* of the last whole commit */
 	u64 commits, blocks_written, record_bytes; /* statistics */
 };
 
@@ -57,6 +60,9 @@ int smv_journal_reserve(struct smv_journal *journal, u32 records, u32 bytes);
 /* Appends; room was reserved. Returns its lsn. */
 u64 smv_journal_append(struct smv_journal *journal, enum smv_record_type type, const void *payload,
 		       u32 bytes);
+
+/* The sequence number of the block that the last record appended is in. */
+u64 smv_journal_last_block(const struct smv_journal *journal);
 
 /*
  * Seals what has been appended and says what to write: one flush-first,
@@ -97,6 +103,12 @@ struct smv_journal_cursor {
 };
 bool smv_journal_scan_next(struct smv_journal *journal, struct smv_journal_cursor *cursor,
 			   enum smv_record_type *type, const void **payload, u32 *bytes);
+
+/*
+ * Is the record at @cursor in a block that the last commit's watermark leaves unproven?
+ */
+bool smv_journal_scan_unproven(const struct smv_journal *journal,
+			       const struct smv_journal_cursor *cursor);
 
 /*
  * Frees the scan's memory; the journal goes on behind the last whole commit,

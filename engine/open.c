@@ -11,6 +11,7 @@
  *   FLUSH      before anything acts on what was read: it may sit in a volatile
  *              cache, and a decision built on it must not outlive it (I-RECOVERY-FLUSH)
  *   REPLAY     whole commits, in order, into the overlays
+ *   VERIFY     records that the last commit did not prove: is the copy there?
  *   MARKS      of rollbacks that were running
  *   CHECKPOINT past the tail, under a new incarnation, before the first journal
  *              block or origin write (I-INCARNATION)
@@ -22,6 +23,8 @@
  */
 #include "open.h"
 
+#include "unproven.h"
+
 enum phase {
 	PHASE_SUPER,
 	PHASE_DIRECTORY,
@@ -30,6 +33,7 @@ enum phase {
 	PHASE_SCAN,
 	PHASE_FLUSH,
 	PHASE_REPLAY,
+	PHASE_VERIFY,
 	PHASE_MARKS,
 	PHASE_CHECKPOINT,
 	PHASES,
@@ -53,6 +57,7 @@ struct smv_opening {
 	u32 batch;
 	struct smv_key key;
 	struct smv_journal_cursor cursor;
+	struct smv_unproven_search search;
 	struct smv_volume *volume;
 };
 
@@ -424,8 +429,19 @@ static int open_replay(struct smv_store *store, struct smv_opening *opening, u64
 			return error;
 		opening->cursor = next;
 	}
-	smv_journal_scan_end(&store->journal);
 	return 0;
+}
+
+static int open_verify(struct smv_store *store, struct smv_opening *opening, int error,
+		       struct smv_io *io, u64 *miss)
+{
+	int ret = smv_unproven_step(store, &opening->search, opening->scratch, error, io, miss);
+
+	if (ret == -EUCLEAN)
+		return refuse(store, ret, "an unproven record contradicts the rest");
+	if (!ret)
+		smv_journal_scan_end(&store->journal);
+	return ret;
 }
 
 /* ---- the end ---------------------------------------------------------------------- */
@@ -481,6 +497,8 @@ static int open_phase(struct smv_store *store, struct smv_opening *opening, int 
 		return open_flush(store, opening, error, io);
 	case PHASE_REPLAY:
 		return open_replay(store, opening, miss);
+	case PHASE_VERIFY:
+		return open_verify(store, opening, error, io, miss);
 	case PHASE_MARKS:
 		return open_marks(store, opening, miss);
 	default:

@@ -2,7 +2,8 @@
 /*
  * Each kind of record has one function that makes it (journal first, then
  * apply) and one that replays it (apply alone), so run time and recovery cannot
- * differ. Records state what is, not what to do: a put names what it replaced,
+ * differ; but for a put whose copy is under way, which is in the journal first, and
+ * in the map when that is complete (unproven.c). Records state what is, not what to do: a put names what it replaced,
  * so that replay knows which chunks it took and gave without reading the tree
  * (I-REPLAY). It is the only door to both journal and map (I-ONE-LOG).
  *
@@ -12,13 +13,14 @@
  * Weak side: a volume's record holds all of it, 692 bytes, even when only its
  * epoch has changed.
  */
-#include "record.h"
+#include "record_private.h"
 
 #define ENTRY_BYTES ((u32)sizeof(struct smv_disk_record_rekey))
 #define VOLUME_BYTES ((u32)sizeof(struct smv_disk_volume))
 
 int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
 {
+	u32 changes;
 	int error;
 
 	if (store->failed)
@@ -29,11 +31,12 @@ int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
 				    volumes ? VOLUME_BYTES : ENTRY_BYTES);
 	if (error)
 		return error;
+	changes = 2 * entries + store->unproven.count;
 	if (smv_alloc_freed_room(&store->alloc) < entries ||
-	    smv_map_active(&store->exceptions)->count + 2 * entries > store->overlay_limit ||
+	    smv_map_active(&store->exceptions)->count + changes > store->overlay_limit ||
 	    (volumes && smv_map_active(&store->volumes)->count + volumes > SMV_VOLUME_CHANGES))
 		return -EBUSY;
-	error = smv_map_reserve(&store->exceptions, 2 * entries);
+	error = smv_map_reserve(&store->exceptions, changes);
 	if (!error)
 		error = smv_map_reserve(&store->volumes, volumes);
 	/* A checkpoint empties what there is, and each overlay has some: room comes. */
@@ -52,13 +55,6 @@ static void encode_key(const struct smv_key *key, struct smv_disk_key *disk)
 	disk->volume = cpu_to_le64(key->volume);
 	disk->chunk = cpu_to_le64(key->chunk);
 	disk->epoch = cpu_to_le64(key->epoch);
-}
-
-static void decode_key(const struct smv_disk_key *disk, struct smv_key *key)
-{
-	key->volume = le64_to_cpu(disk->volume);
-	key->chunk = le64_to_cpu(disk->chunk);
-	key->epoch = le64_to_cpu(disk->epoch);
 }
 
 static void put_exception(struct smv_store *store, const struct smv_key *key,
@@ -139,8 +135,8 @@ static int take_and_give(struct smv_store *store, u64 take, u64 give, u64 lsn)
 	return error;
 }
 
-static int apply_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
-		     const struct smv_value *value, u64 was)
+int smv_apply_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		  const struct smv_value *value, u64 was)
 {
 	int error = take_and_give(store, value->where, was, store->journal.lsn);
 
@@ -153,8 +149,8 @@ static int apply_put(struct smv_store *store, struct smv_volume *volume, const s
 	return 0;
 }
 
-static int apply_delete(struct smv_store *store, struct smv_volume *volume,
-			const struct smv_key *key, u64 was)
+int smv_apply_delete(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		     u64 was)
 {
 	int error = take_and_give(store, smv_where(SMV_WHERE_NONE, 0), was, store->journal.lsn);
 
@@ -165,9 +161,9 @@ static int apply_delete(struct smv_store *store, struct smv_volume *volume,
 	return 0;
 }
 
-static int apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
-		       const struct smv_key *from, struct smv_volume *to_volume,
-		       const struct smv_key *to, const struct smv_value *value)
+int smv_apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
+		    const struct smv_key *from, struct smv_volume *to_volume,
+		    const struct smv_key *to, const struct smv_value *value)
 {
 	if (!from_volume->exceptions)
 		return -EUCLEAN;
@@ -189,9 +185,53 @@ u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const str
 	encode_key(key, &disk.key);
 	disk.value.where = cpu_to_le64(where);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
-	if (apply_put(store, volume, key, &value, was))
+	if (smv_apply_put(store, volume, key, &value, was))
 		damaged(store, "a chunk was allocated twice or given up twice");
 	return lsn;
+}
+
+u64 smv_record_announce(struct smv_store *store, struct smv_volume *volume,
+			const struct smv_key *key, u64 where, u64 check)
+{
+	struct smv_disk_record_put disk = {
+		.value = { .where = cpu_to_le64(where), .check = cpu_to_le64(check) },
+		.was = cpu_to_le64(smv_where(SMV_WHERE_NONE, 0)),
+	};
+
+	encode_key(key, &disk.key);
+	count(store, volume, 1);
+	return smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
+}
+
+void smv_record_prove(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		      u64 where)
+{
+	struct smv_value value = { .where = where };
+
+	if (take_and_give(store, where, smv_where(SMV_WHERE_NONE, 0), store->journal.lsn))
+		damaged(store, "a chunk was allocated twice");
+	put_exception(store, key, &value);
+	smv_volume_known_put(volume, key);
+}
+
+int smv_record_retract(struct smv_store *store, struct smv_volume *volume,
+		       const struct smv_key *key, u64 where)
+{
+	return smv_apply_delete(store, volume, key, where);
+}
+
+void smv_record_confirm(struct smv_store *store, const struct smv_key *key, u64 where)
+{
+	struct smv_value value = { .where = where };
+
+	put_exception(store, key, &value);
+}
+
+u64 smv_record_proven(struct smv_store *store)
+{
+	__le64 nothing = 0;
+
+	return smv_journal_append(&store->journal, SMV_RECORD_PROVEN, &nothing, sizeof(nothing));
 }
 
 u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
@@ -202,7 +242,7 @@ u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const 
 
 	encode_key(key, &disk.key);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_DELETE, &disk, sizeof(disk));
-	if (apply_delete(store, volume, key, was))
+	if (smv_apply_delete(store, volume, key, was))
 		damaged(store, "a chunk was given up that nobody owned");
 	return lsn;
 }
@@ -218,22 +258,17 @@ u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
 	encode_key(from, &disk.from);
 	encode_key(to, &disk.to);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_REKEY, &disk, sizeof(disk));
-	if (apply_rekey(store, from_volume, from, to_volume, to, &value))
+	if (smv_apply_rekey(store, from_volume, from, to_volume, to, &value))
 		damaged(store, "a volume's count of exceptions is wrong");
 	return lsn;
 }
 
 /* ---- volumes --------------------------------------------------------------- */
 
-static struct smv_key volume_key(u64 number)
+void smv_apply_volume(struct smv_store *store, struct smv_volume *volume,
+		      struct smv_disk_volume *disk)
 {
-	return (struct smv_key){ .volume = number };
-}
-
-static void put_volume(struct smv_store *store, struct smv_volume *volume,
-		       struct smv_disk_volume *disk)
-{
-	struct smv_key key = volume_key(volume->number);
+	struct smv_key key = smv_volume_key(volume->number);
 
 	smv_volume_encode(volume, disk);
 	smv_map_put(&store->volumes, &key, disk);
@@ -244,13 +279,13 @@ u64 smv_record_volume(struct smv_store *store, struct smv_volume *volume)
 {
 	struct smv_disk_volume disk;
 
-	put_volume(store, volume, &disk);
+	smv_apply_volume(store, volume, &disk);
 	return smv_journal_append(&store->journal, SMV_RECORD_VOLUME, &disk, sizeof(disk));
 }
 
 u64 smv_record_gone(struct smv_store *store, struct smv_volume *volume)
 {
-	struct smv_key key = volume_key(volume->number);
+	struct smv_key key = smv_volume_key(volume->number);
 	__le64 number = cpu_to_le64(volume->number);
 
 	smv_map_remove(&store->volumes, &key);
@@ -267,7 +302,7 @@ u64 smv_record_flags(struct smv_store *store, struct smv_volume *volume, u32 fla
 	struct smv_disk_volume disk;
 
 	smv_volume_set_flags(store, volume, flags);
-	put_volume(store, volume, &disk);
+	smv_apply_volume(store, volume, &disk);
 	return smv_journal_append(&store->journal, SMV_RECORD_FLAGS, &record, sizeof(record));
 }
 
@@ -286,7 +321,7 @@ u64 smv_record_done(struct smv_store *store, struct smv_volume *origin, u64 chun
 	struct smv_disk_volume disk;
 
 	origin->roll_done = chunk;
-	put_volume(store, origin, &disk);
+	smv_apply_volume(store, origin, &disk);
 	return smv_journal_append(&store->journal, SMV_RECORD_DONE, &record, sizeof(record));
 }
 
@@ -304,7 +339,7 @@ int smv_record_counts(struct smv_store *store)
 		return error;
 	for (volume = store->first; volume; volume = volume->list_next)
 		if (volume->count_dirty)
-			put_volume(store, volume, &disk);
+			smv_apply_volume(store, volume, &disk);
 	return 0;
 }
 
@@ -337,236 +372,4 @@ u64 smv_record_settings(struct smv_store *store, const struct smv_settings *sett
 	store->settings = *settings;
 	smv_record_encode_settings(settings, &disk);
 	return smv_journal_append(&store->journal, SMV_RECORD_SETTINGS, &disk, sizeof(disk));
-}
-
-/* ---- replay ------------------------------------------------------------------- */
-
-static int ready(struct smv_store *store, u64 where, u64 *miss)
-{
-	struct smv_store_chunk chunk = { smv_where_low(where) };
-
-	return smv_where_is_chunk(where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
-}
-
-static int replay_put(struct smv_store *store, const void *payload, u64 *miss)
-{
-	struct smv_disk_record_put disk;
-	struct smv_volume *volume;
-	struct smv_value value;
-	struct smv_key key;
-	u64 was;
-	int error;
-
-	memcpy(&disk, payload, sizeof(disk));
-	decode_key(&disk.key, &key);
-	value.where = le64_to_cpu(disk.value.where);
-	value.check = le64_to_cpu(disk.value.check);
-	was = le64_to_cpu(disk.was);
-	volume = smv_volume_number(store, key.volume);
-	if (!volume)
-		return -EUCLEAN;
-	error = ready(store, value.where, miss);
-	if (!error)
-		error = ready(store, was, miss);
-	if (!error)
-		error = smv_map_reserve(&store->exceptions, 1);
-	return error ? error : apply_put(store, volume, &key, &value, was);
-}
-
-static int replay_delete(struct smv_store *store, const void *payload, u64 *miss)
-{
-	struct smv_disk_record_delete disk;
-	struct smv_volume *volume;
-	struct smv_key key;
-	u64 was;
-	int error;
-
-	memcpy(&disk, payload, sizeof(disk));
-	decode_key(&disk.key, &key);
-	was = le64_to_cpu(disk.was);
-	volume = smv_volume_number(store, key.volume);
-	if (!volume)
-		return -EUCLEAN;
-	error = ready(store, was, miss);
-	if (!error)
-		error = smv_map_reserve(&store->exceptions, 1);
-	return error ? error : apply_delete(store, volume, &key, was);
-}
-
-static int replay_rekey(struct smv_store *store, const void *payload)
-{
-	struct smv_disk_record_rekey disk;
-	struct smv_volume *from_volume, *to_volume;
-	struct smv_value value;
-	struct smv_key from, to;
-	int error;
-
-	memcpy(&disk, payload, sizeof(disk));
-	decode_key(&disk.from, &from);
-	decode_key(&disk.to, &to);
-	value.where = le64_to_cpu(disk.value.where);
-	value.check = le64_to_cpu(disk.value.check);
-	from_volume = smv_volume_number(store, from.volume);
-	to_volume = smv_volume_number(store, to.volume);
-	if (!from_volume || !to_volume)
-		return -EUCLEAN;
-	error = smv_map_reserve(&store->exceptions, 2);
-	return error ? error : apply_rekey(store, from_volume, &from, to_volume, &to, &value);
-}
-
-static int replay_new_volume(struct smv_store *store, const struct smv_disk_volume *disk)
-{
-	struct smv_volume *volume = smv_volume_new(store), *parent;
-	int error;
-
-	if (!volume)
-		return -ENOMEM;
-	error = smv_volume_decode(volume, disk);
-	parent = smv_volume_number(store, volume->parent_number);
-	if (!error && !parent != !volume->parent_number)
-		error = -EUCLEAN;
-	if (!error)
-		error = smv_volume_insert(store, volume);
-	if (error) {
-		smv_volume_free(store, volume);
-		return error;
-	}
-	smv_volume_link(volume, parent, volume->asof);
-	smv_volume_set_flags(store, volume, volume->flags);
-	if (volume->number >= store->next_volume)
-		store->next_volume = volume->number + 1;
-	return 0;
-}
-
-/* The count of exceptions is kept by the records of exceptions; both say the same. */
-static int replay_old_volume(struct smv_store *store, struct smv_volume *volume,
-			     const struct smv_disk_volume *disk)
-{
-	struct smv_volume *parent;
-	u64 exceptions = volume->exceptions;
-	u32 flags = le32_to_cpu(disk->flags);
-	int error;
-
-	smv_volume_set_name(store, volume, "");
-	smv_volume_set_flags(store, volume, flags);
-	error = smv_volume_decode(volume, disk);
-	parent = smv_volume_number(store, volume->parent_number);
-	if (error || !parent != !volume->parent_number || exceptions != volume->exceptions)
-		return -EUCLEAN;
-	if (parent) {
-		smv_volume_unlink(volume);
-		smv_volume_link(volume, parent, volume->asof);
-	}
-	smv_volume_set_name(store, volume, disk->name);
-	return 0;
-}
-
-static int replay_volume(struct smv_store *store, const void *payload)
-{
-	struct smv_disk_volume disk;
-	struct smv_volume *volume;
-	struct smv_key key;
-	int error = smv_map_reserve(&store->volumes, 1);
-
-	if (error)
-		return error;
-	memcpy(&disk, payload, sizeof(disk));
-	volume = smv_volume_number(store, le64_to_cpu(disk.number));
-	error = volume ? replay_old_volume(store, volume, &disk) : replay_new_volume(store, &disk);
-	if (error)
-		return error;
-	key = volume_key(le64_to_cpu(disk.number));
-	smv_map_put(&store->volumes, &key, &disk);
-	return 0;
-}
-
-static int replay_gone(struct smv_store *store, const void *payload)
-{
-	struct smv_volume *volume;
-	struct smv_key key;
-	__le64 number;
-	int error = smv_map_reserve(&store->volumes, 1);
-
-	if (error)
-		return error;
-	memcpy(&number, payload, sizeof(number));
-	volume = smv_volume_number(store, le64_to_cpu(number));
-	if (!volume || volume->children || volume->exceptions)
-		return -EUCLEAN;
-	key = volume_key(volume->number);
-	smv_map_remove(&store->volumes, &key);
-	smv_volume_remove(store, volume);
-	return 0;
-}
-
-static int replay_flags(struct smv_store *store, const void *payload)
-{
-	struct smv_disk_record_flags record;
-	struct smv_disk_volume disk;
-	struct smv_volume *volume;
-	int error = smv_map_reserve(&store->volumes, 1);
-
-	if (error)
-		return error;
-	memcpy(&record, payload, sizeof(record));
-	volume = smv_volume_number(store, le64_to_cpu(record.volume));
-	if (!volume || ((volume->flags ^ le32_to_cpu(record.flags)) & SMV_VOLUME_ORIGIN))
-		return -EUCLEAN;
-	smv_volume_set_flags(store, volume, le32_to_cpu(record.flags));
-	put_volume(store, volume, &disk);
-	return 0;
-}
-
-static int replay_done(struct smv_store *store, const void *payload)
-{
-	struct smv_disk_record_done record;
-	struct smv_disk_volume disk;
-	struct smv_volume *volume;
-	int error = smv_map_reserve(&store->volumes, 1);
-
-	if (error)
-		return error;
-	memcpy(&record, payload, sizeof(record));
-	volume = smv_volume_number(store, le64_to_cpu(record.origin));
-	if (!volume || !smv_volume_is_rolling(volume))
-		return -EUCLEAN;
-	volume->roll_done = le64_to_cpu(record.chunk);
-	put_volume(store, volume, &disk);
-	return 0;
-}
-
-static int replay_settings(struct smv_store *store, const void *payload)
-{
-	struct smv_disk_settings disk;
-
-	memcpy(&disk, payload, sizeof(disk));
-	if (smv_super_verify_settings(&disk))
-		return -EUCLEAN;
-	smv_record_decode_settings(&disk, &store->settings);
-	return 0;
-}
-
-int smv_record_replay(struct smv_store *store, enum smv_record_type type, const void *payload,
-		      u32 bytes, u64 *miss)
-{
-	(void)bytes; /* the journal's scan has checked that it fits the type */
-	switch (type) {
-	case SMV_RECORD_PUT:
-		return replay_put(store, payload, miss);
-	case SMV_RECORD_DELETE:
-		return replay_delete(store, payload, miss);
-	case SMV_RECORD_REKEY:
-		return replay_rekey(store, payload);
-	case SMV_RECORD_VOLUME:
-		return replay_volume(store, payload);
-	case SMV_RECORD_GONE:
-		return replay_gone(store, payload);
-	case SMV_RECORD_FLAGS:
-		return replay_flags(store, payload);
-	case SMV_RECORD_DONE:
-		return replay_done(store, payload);
-	case SMV_RECORD_SETTINGS:
-		return replay_settings(store, payload);
-	}
-	return -EUCLEAN;
 }

@@ -25,6 +25,22 @@ u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const str
 		   u64 where, u64 was);
 u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
 		      u64 was);
+/*
+ * A put in two halves: announce() is the journal's, with the checksum of the copy that
+ * is under way (room as ever; the key is new), prove() the map's, when that is there. Between
+ * them no checkpoint begins, and smv_record_reserve() leaves prove() its room.
+ * retract() is recovery's verdict, and confirm() its opposite: the map holds what announce()
+ * said; the chunk's bitmap is in memory.
+ */
+u64 smv_record_announce(struct smv_store *store, struct smv_volume *volume,
+			const struct smv_key *key, u64 where, u64 check);
+void smv_record_prove(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		      u64 where);
+int smv_record_retract(struct smv_store *store, struct smv_volume *volume,
+		       const struct smv_key *key, u64 where);
+void smv_record_confirm(struct smv_store *store, const struct smv_key *key, u64 where);
+/* For a commit that has nothing but its watermark to say. */
+u64 smv_record_proven(struct smv_store *store);
 u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
 		     const struct smv_key *from, struct smv_volume *to_volume,
 		     const struct smv_key *to, u64 where);

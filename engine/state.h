@@ -82,6 +82,14 @@ struct smv_volume {
 	u64 known_epoch;
 };
 
+/* Records whose copies are under way. */
+struct smv_unproven {
+	u64 block[SMV_UNPROVEN_MAX]; /* of the journal, that the record is in; 0: free */
+	u32 count;
+	u64 last_block; /* of the youngest ever */
+	bool cut_waits; /* a checkpoint waits for them to end */
+};
+
 enum smv_clean_phase { SMV_CLEAN_CHOOSE, SMV_CLEAN_JUDGE, SMV_CLEAN_END, SMV_CLEAN_MERGE };
 
 struct smv_cleaning {
@@ -168,6 +176,7 @@ struct smv_store {
 	u64 pass_last;
 	u64 known_bytes; /* of all origins */
 
+	struct smv_unproven unproven;
 	struct smv_cleaning clean;
 	struct smv_checkpointing checkpoint;
 	struct smv_opening *opening;

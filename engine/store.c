@@ -5,6 +5,8 @@
  */
 #include "open.h"
 
+#include "unproven.h"
+
 struct smv_store *smv_store_new(const struct smv_host *host)
 {
 	struct smv_store *store = smv_host_alloc(host, sizeof(*store));
@@ -149,8 +151,10 @@ u32 smv_store_wants(const struct smv_store *store)
 		wants |= SMV_WANT_CHECKPOINT;
 	if (smv_alloc_reapable(&store->alloc, store->journal.durable))
 		wants |= SMV_WANT_REAP;
-	if (smv_clean_wanted(store))
+	if (!store->unproven.count && smv_clean_wanted(store))
 		wants |= SMV_WANT_CLEAN;
+	if (smv_unproven_is_owed(store))
+		wants |= SMV_WANT_PROVE;
 	return wants;
 }
 

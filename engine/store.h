@@ -107,6 +107,7 @@ void smv_store_delete(struct smv_store *store);
 #define SMV_WANT_CHECKPOINT 2u /* ring or overlay more than half full */
 #define SMV_WANT_REAP 4u /* durably freed chunks wait for their I/O to end */
 #define SMV_WANT_CLEAN 8u /* smv_clean_step() has work */
+#define SMV_WANT_PROVE 16u /* smv_store_prove(), within a second */
 u32 smv_store_wants(const struct smv_store *store);
 
 u64 smv_store_lsn(const struct smv_store *store); /* of the last record */
@@ -116,6 +117,13 @@ u64 smv_store_durable(const struct smv_store *store);
 int smv_commit_begin(struct smv_store *store, struct smv_io *io);
 /* After an error the store has failed: no commit follows until it is opened again. */
 void smv_commit_end(struct smv_store *store, int error);
+
+/*
+ * Sees to it that a commit says of all announced jobs that end now that their copies are
+ * there (smv_job_announce()), so that no recovery has to look at them any more. The lsn to
+ * commit, 0: not now, or nothing to say.
+ */
+u64 smv_store_prove(struct smv_store *store);
 
 /*
  * One checkpoint at a time, beside commits and everything else. Call step with
@@ -302,6 +310,7 @@ struct smv_job {
 	struct smv_store_chunk to; /* held for this job */
 	struct smv_key key; /* of the exception to be made */
 	u64 dropped; /* smv_drop() has seen to this epoch; 0 in a fresh job */
+	u32 unproven; /* its record is in the journal: one more than its place in a table */
 	bool whole; /* set by the host: the write covers the chunk, so a lost one may be moved as zeroes */
 };
 
@@ -330,6 +339,9 @@ int smv_write_failed(struct smv_store *store, struct smv_volume *origin, u64 chu
 int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64 chunk, bool whole,
 		       struct smv_job *job, u64 *miss);
 
+/* Announced jobs at once; more go without. */
+#define SMV_UNPROVEN_MAX 16u
+
 /*
  * COPY, NEW: the data is in @to, completed: publish the exception; *lsn. What
  * waits on it: an origin's write waits for the lsn to be durable, then asks
@@ -341,6 +353,17 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
  * -EIO: the store has failed; the job is cancelled.
  */
 int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss);
+/*
+ * COPY for an origin's write, whose data has been read: records the exception before the
+ * copy is written, so that commit and copy go together. @check: smv_checksum_data_*()
+ * of the data; recovery compares it with what is in @to. After this the host writes the copy so that
+ * it is durable when it completes (FUA), then calls smv_job_done(); the origin's write waits for both,
+ * the lsn and the copy. Nobody sees the exception before smv_job_done(). If the copy fails
+ * smv_job_cancel() fails the store.
+ * 0: *lsn; -EBUSY or another error: not now, do without: the job stands as it was.
+ */
+int smv_job_announce(struct smv_store *store, struct smv_job *job, u64 check, u64 *lsn);
+
 /* The copy was not or could not be made; its I/O has ended. The held chunk is free again. */
 void smv_job_cancel(struct smv_store *store, struct smv_job *job);
 /* COPY for an origin: its data cannot be read: the chunk is lost to the snapshots that need it. As smv_job_done(). */

@@ -34,7 +34,7 @@ struct smv_key {
 /* What an exception says: one word, see smv_where_*(). */
 struct smv_value {
 	u64 where;
-	u64 check; /* room for a data checksum; 0 */
+	u64 check; /* of an unproven record in the journal; else 0 */
 };
 
 enum smv_where_kind {

@@ -11,7 +11,7 @@
  *   snapshot: OVERWRITE                   its entry of this epoch has a chunk
  *             NEW                         else
  *
- * I-COPY-FIRST: an exception is recorded after its copy has completed.
+ * I-COPY-FIRST: an exception is recorded after its copy has completed (but see unproven.c).
  * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
  * I-READ-ONLY: where a record would be needed the write is refused.
  * I-RECHECK: publishing decides anew whether the copy is still needed.
@@ -25,6 +25,8 @@
  * is durable (rollback.c), and moving it again does no harm.
  */
 #include "write.h"
+
+#include "unproven.h"
 
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 #define DROP_STEP 64u /* volumes looked at in one step */
@@ -359,8 +361,11 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 
 void smv_job_cancel(struct smv_store *store, struct smv_job *job)
 {
-	if (job->todo == SMV_TODO_COPY || job->todo == SMV_TODO_NEW)
+	if (job->unproven)
+		smv_unproven_fail(store, job->unproven - 1);
+	else if (job->todo == SMV_TODO_COPY || job->todo == SMV_TODO_NEW)
 		smv_alloc_unhold(&store->alloc, job->to);
+	job->unproven = 0;
 	job->todo = SMV_TODO_GO;
 }
 
@@ -449,11 +454,47 @@ static int move_done(struct smv_job *job)
 	return 0;
 }
 
+int smv_job_announce(struct smv_store *store, struct smv_job *job, u64 check, u64 *lsn)
+{
+	struct smv_volume *origin = job->volume;
+	u64 miss;
+	u32 place;
+	bool need;
+	int error;
+
+	*lsn = 0;
+	if (store->failed || job->todo != SMV_TODO_COPY || is_stale(job) ||
+	    smv_volume_is_rolling(origin) ||
+	    smv_resolve_need(store, origin, job->chunk, 0, job->key.epoch, &need, &miss) || !need)
+		return -EBUSY;
+	error = smv_unproven_announce(store, origin, &job->key,
+				      smv_where(SMV_WHERE_CHUNK, job->to.no), check, &place, lsn);
+	if (!error)
+		job->unproven = place + 1;
+	return error;
+}
+
+/* What was announced is there, whatever has changed since: the journal says so. */
+static int announced_done(struct smv_store *store, struct smv_job *job, u64 *miss)
+{
+	int error = smv_alloc_ready(&store->alloc, job->to, miss);
+
+	if (error)
+		return error;
+	smv_unproven_prove(store, job->volume, &job->key, smv_where(SMV_WHERE_CHUNK, job->to.no),
+			   job->unproven - 1);
+	job->unproven = 0;
+	job->todo = SMV_TODO_GO;
+	return 0;
+}
+
 int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
 	*lsn = 0;
 	if (store->failed)
 		return cancelled(store, job, -EIO);
+	if (job->unproven)
+		return announced_done(store, job, miss);
 	switch (job->todo) {
 	case SMV_TODO_COPY:
 		return copy_done(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);

@@ -9,6 +9,7 @@
  * makes sense; what comes of it is judged with everything else.
  */
 #include <stdlib.h>
+#include "checksum.h"
 #include "journal.h"
 #include "repair_private.h"
 
@@ -17,6 +18,7 @@ struct replaying {
 	u64 ring, blocks; /* the ring */
 	u64 incarnation;
 	u8 *commit; /* SMV_COMMIT_BLOCKS blocks */
+	u64 watermark; /* records in blocks before are proven */
 	u64 applied;
 	bool bad; /* valid blocks that contradict themselves */
 };
@@ -48,14 +50,47 @@ static void key_from(const struct smv_disk_key *disk, struct smv_key *key)
 }
 
 /* In the order they come; the last one of a key counts, NONE takes it away. */
-static void put(struct replaying *r, const struct smv_disk_key *disk, u64 where, u64 check)
+static void put(struct replaying *r, const struct smv_disk_key *disk, u64 where)
 {
-	struct smv_value value = { .where = where, .check = check };
+	struct smv_value value = { .where = where };
 	struct smv_key key;
 
 	key_from(disk, &key);
 	if (!r->rp->rc)
 		r->rp->rc = smv_image_add_entry(r->rp->image, &key, &value);
+}
+
+/* The length of the volume's chunk, which the last one may not have whole; 0: there is none such. */
+static u64 chunk_bytes(const struct replaying *r, const struct smv_disk_key *key)
+{
+	const struct smv_disk_volume *v = smv_rp_volume(r->rp->image, le64_to_cpu(key->volume));
+	u64 bytes = (u64)r->rp->ck->geometry.chunk_blocks * SMV_BLOCK_BYTES;
+	u64 chunks = v ? le64_to_cpu(v->sectors) * SMV_SECTOR_BYTES / bytes : 0;
+	u64 rest = v ? le64_to_cpu(v->sectors) * SMV_SECTOR_BYTES % bytes : 0;
+
+	if (le64_to_cpu(key->chunk) < chunks)
+		return bytes;
+	return le64_to_cpu(key->chunk) == chunks ? rest : 0;
+}
+
+/* Is the copy there that an announced put speaks of? One that cannot be read may be. */
+static bool copy_is_there(const struct replaying *r, const struct smv_disk_record_put *p)
+{
+	u64 left = chunk_bytes(r, &p->key), where = le64_to_cpu(p->value.where);
+	u64 block = smv_where_low(where) * r->rp->ck->geometry.chunk_blocks;
+	u8 data[SMV_BLOCK_BYTES];
+	struct smv_port_hash hash;
+
+	if (!left || !smv_where_is_chunk(where))
+		return true;
+	smv_checksum_data_begin(&hash);
+	for (u32 bytes; left; left -= bytes) {
+		bytes = left < sizeof(data) ? (u32)left : (u32)sizeof(data);
+		if (!smv_ck_read(r->rp->ck, block++, data))
+			return true;
+		smv_checksum_data_add(&hash, data, bytes);
+	}
+	return smv_checksum_data_end(&hash) == le64_to_cpu(p->value.check);
 }
 
 static void put_volume(struct replaying *r, const struct smv_disk_volume *v)
@@ -88,7 +123,8 @@ static void take_volume_away(struct replaying *r, u64 number)
 	memmove(v, v + 1, (size_t)(image->volume + image->volumes - v) * sizeof(*v));
 }
 
-static void apply_entry(struct replaying *r, enum smv_record_type type, const void *payload)
+static void apply_entry(struct replaying *r, enum smv_record_type type, const void *payload,
+			bool proven)
 {
 	const u64 none = smv_where(SMV_WHERE_NONE, 0);
 	struct smv_disk_record_put p;
@@ -97,14 +133,15 @@ static void apply_entry(struct replaying *r, enum smv_record_type type, const vo
 
 	if (type == SMV_RECORD_PUT) {
 		memcpy(&p, payload, sizeof(p));
-		put(r, &p.key, le64_to_cpu(p.value.where), le64_to_cpu(p.value.check));
+		if (!p.value.check || proven || copy_is_there(r, &p))
+			put(r, &p.key, le64_to_cpu(p.value.where));
 	} else if (type == SMV_RECORD_DELETE) {
 		memcpy(&d, payload, sizeof(d));
-		put(r, &d.key, none, 0);
+		put(r, &d.key, none);
 	} else {
 		memcpy(&k, payload, sizeof(k));
-		put(r, &k.from, none, 0);
-		put(r, &k.to, le64_to_cpu(k.value.where), le64_to_cpu(k.value.check));
+		put(r, &k.from, none);
+		put(r, &k.to, le64_to_cpu(k.value.where));
 	}
 }
 
@@ -138,6 +175,8 @@ static void apply_other(struct replaying *r, enum smv_record_type type, const vo
 		if (v)
 			v->roll_done = d.chunk;
 		break;
+	case SMV_RECORD_PROVEN:
+		break;
 	default:
 		if (!smv_super_verify_settings(payload))
 			memcpy(&image->super.settings, payload, sizeof(image->super.settings));
@@ -154,7 +193,8 @@ static u32 payload_bytes(u32 type)
 				     sizeof(__le64),
 				     sizeof(struct smv_disk_record_flags),
 				     sizeof(struct smv_disk_record_done),
-				     sizeof(struct smv_disk_settings) };
+				     sizeof(struct smv_disk_settings),
+				     sizeof(__le64) };
 
 	return type < sizeof(bytes) / sizeof(bytes[0]) ? bytes[type] : 0;
 }
@@ -179,7 +219,8 @@ static bool each_record(struct replaying *r, const struct smv_disk_journal *bloc
 		if (!bytes || bytes != payload_bytes(type) || bytes > count - at)
 			return false;
 		if (apply && type <= SMV_RECORD_REKEY)
-			apply_entry(r, type, block->records + at);
+			apply_entry(r, type, block->records + at,
+				    le64_to_cpu(block->sequence) < r->watermark);
 		else if (apply)
 			apply_other(r, type, block->records + at);
 		r->applied += apply;
@@ -226,6 +267,12 @@ void smv_rp_journal(struct smv_rp *rp)
 		rp->rc = -ENOMEM;
 		return;
 	}
+	while (at < r.blocks && (blocks = read_commit(&r, cut + at, r.blocks - at))) {
+		r.watermark = le64_to_cpu(block_of(&r, 0)->watermark);
+		at += blocks;
+	}
+	r.bad = false;
+	at = 0;
 	while (at < r.blocks && (blocks = read_commit(&r, cut + at, r.blocks - at)) && !rp->rc) {
 		for (u32 i = 0; i < blocks; i++)
 			each_record(&r, block_of(&r, i), true);

@@ -23,7 +23,7 @@ int memory_read(void *context, u64 block, void *buffer)
 {
 	struct memory *memory = context;
 
-	if (block >= memory->blocks)
+	if (block >= memory->blocks || (block && block == memory->unreadable))
 		return -EIO;
 	memory->reads++;
 	memcpy(buffer, memory->image + block * SMV_BLOCK_BYTES, SMV_BLOCK_BYTES);

@@ -19,6 +19,7 @@ struct memory {
 	u32 busy;
 	u32 patience; /* how often a checkpoint may say -ENOMEM */
 	u64 reads, writes; /* blocks */
+	u64 unreadable; /* a block; 0: none */
 };
 
 /* A formatted store, not open. @label also makes the uuid. Aborts without memory. */

@@ -6,6 +6,7 @@
  * not looked at (the simulator does that).
  */
 #include <stdlib.h>
+#include "checksum.h"
 #include "memory.h"
 #include "rig_host.h"
 
@@ -64,11 +65,29 @@ static u64 pick_chunk(struct memory_history *h, struct smv_volume *volume)
 			     random_u64(&h->random) % chunks;
 }
 
+/* Some copies' records go with them. What lies in the chunk by chance is the copy. */
+static void announce(struct memory_history *h, struct smv_job *job)
+{
+	u64 bytes = (u64)smv_store_chunk_sectors(store_of(h)) * SMV_SECTOR_BYTES, left, lsn;
+	struct smv_volume_info info;
+	struct smv_port_hash hash;
+
+	smv_volume_info(job->volume, &info);
+	left = info.sectors * SMV_SECTOR_BYTES - job->chunk * bytes;
+	smv_checksum_data_begin(&hash);
+	smv_checksum_data_add(&hash, h->memory->image + job->to.no * bytes,
+			      (u32)(left < bytes ? left : bytes));
+	if (!smv_job_announce(store_of(h), job, smv_checksum_data_end(&hash), &lsn) && below(h, 2))
+		memory_commit(h->memory);
+}
+
 static int job_end(struct memory_history *h, struct smv_job *job, bool lost)
 {
 	u64 lsn;
 	int rc;
 
+	if (!lost && job->todo == SMV_TODO_COPY && below(h, 2))
+		announce(h, job);
 	do
 		rc = lost ? smv_job_lost(store_of(h), job, &lsn, &h->memory->miss) :
 			    smv_job_done(store_of(h), job, &lsn, &h->memory->miss);

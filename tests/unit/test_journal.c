@@ -183,7 +183,7 @@ UNIT_TEST(append_of_a_wrong_length_fails_an_assertion)
 {
 	begin();
 	EXPECT_ASSERT(smv_journal_append(&journal, SMV_RECORD_GONE, disk, 16));
-	EXPECT_ASSERT(smv_journal_append(&journal, (enum smv_record_type)9, disk, 8));
+	EXPECT_ASSERT(smv_journal_append(&journal, (enum smv_record_type)10, disk, 8));
 	end();
 }
 

@@ -131,6 +131,7 @@ static void start_background(struct world *w)
 	task_start(w, host_checkpointer, NULL, true);
 	task_start(w, host_reaper, NULL, true);
 	task_start(w, host_cleaner, NULL, true);
+	task_start(w, host_prover, NULL, true);
 	for (u32 o = 0; o < SIM_ORIGINS; o++)
 		mover_start(w, o);
 }

@@ -223,6 +223,20 @@ void host_committer(struct world *w, const struct op *op)
 	}
 }
 
+void host_prover(struct world *w, const struct op *op)
+{
+	struct host *h = &w->host;
+	u64 lsn;
+
+	(void)op;
+	for (;;) {
+		WAIT(w, .kind = WAIT_PROVE);
+		lsn = smv_store_prove(h->store);
+		if (h->want < lsn)
+			h->want = lsn;
+	}
+}
+
 /* Now and then a superblock's write reports an error, and has happened or not. */
 static bool super_fails(struct world *w, struct smv_io *io, u32 failures)
 {

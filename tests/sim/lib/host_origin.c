@@ -11,6 +11,7 @@
  *
  * Crash: everything here is forgotten; what counts is what the disks hold.
  */
+#include "checksum.h"
 #include "world.h"
 
 struct smv_volume *host_volume(struct world *w, u32 slot)
@@ -168,11 +169,50 @@ static int job_failed(struct world *w, struct smv_job *job, int error)
 	return error;
 }
 
+/* As job_write() and job_publish(), but the record is written beside the copy. -EBUSY: not now. */
+static int job_write_together(struct world *w, u32 origin, struct smv_job *job, const void *data,
+			      u64 *lsn)
+{
+	u32 sectors = chunk_sectors_of(w, origin, (u32)job->chunk), generation;
+	struct smv_port_hash hash;
+	u64 none;
+	int error;
+
+	if (job->todo != SMV_TODO_COPY || !random_chance(&w->random, w->together_permille))
+		return -EBUSY;
+	smv_checksum_data_begin(&hash);
+	smv_checksum_data_add(&hash, data, sectors * SMV_SECTOR_BYTES);
+	error = smv_job_announce(w->host.store, job, smv_checksum_data_end(&hash), lsn);
+	if (error)
+		return error;
+	w->stats.announced++;
+	if (w->host.want < *lsn)
+		w->host.want = *lsn;
+	generation = host_ref(w);
+	error = disk_write_step(w, w->store, job->to.no * w->chunk_sectors, sectors, data,
+				rule_on(w, RULE_announce_fua));
+	host_unref(w, generation);
+	return error ? job_failed(w, job, error) : job_publish(w, job, &none);
+}
+
+static int job_write_first(struct world *w, u32 origin, struct smv_job *job, const void *data,
+			   u64 *lsn)
+{
+	bool moved = job->todo == SMV_TODO_MOVE;
+	int error = job_write(w, origin, job, data);
+
+	if (error)
+		return job_failed(w, job, error);
+	error = job_publish(w, job, lsn);
+	if (!error && moved && !rule_on(w, RULE_mark_flush))
+		origin_settle(w, origin, true, false, lsn);
+	return error;
+}
+
 int job_run(struct world *w, u32 origin, struct smv_job *job)
 {
 	u32 chunk = (u32)job->chunk;
 	u8 data[SIM_CHUNK_SECTORS_MAX * SMV_SECTOR_BYTES];
-	bool moved;
 	u64 lsn = 0;
 	int error;
 
@@ -184,13 +224,9 @@ int job_run(struct world *w, u32 origin, struct smv_job *job)
 	} else if (!rule_on(w, RULE_copy_first) && job->todo == SMV_TODO_COPY) {
 		error = job_write_late(w, origin, job, data, &lsn);
 	} else {
-		error = job_write(w, origin, job, data);
-		if (error)
-			return job_failed(w, job, error);
-		moved = job->todo == SMV_TODO_MOVE;
-		error = job_publish(w, job, &lsn);
-		if (!error && moved && !rule_on(w, RULE_mark_flush))
-			origin_settle(w, origin, true, false, &lsn);
+		error = job_write_together(w, origin, job, data, &lsn);
+		if (error == -EBUSY)
+			error = job_write_first(w, origin, job, data, &lsn);
 	}
 	w->host.space++;
 	if (error || !lsn || !rule_on(w, RULE_commit_first))

@@ -183,12 +183,13 @@ void options_report(const struct sim_stats *s, double seconds)
 	       (unsigned long long)s->steps, (unsigned long long)cuts,
 	       (unsigned long long)s->reboots, (unsigned long long)s->nested,
 	       (unsigned long long)s->probes, seconds, (double)cuts / seconds);
-	printf("# commits %llu checkpoints %llu misses %llu copies %llu moves %llu drops %llu "
+	printf("# commits %llu checkpoints %llu misses %llu copies %llu announced %llu moves %llu drops %llu "
 	       "holds %llu stale %llu no-room %llu chunks checked %llu failures %llu images checked %llu\n",
 	       (unsigned long long)s->commits, (unsigned long long)s->checkpoints,
 	       (unsigned long long)s->misses, (unsigned long long)s->copies,
-	       (unsigned long long)s->moves, (unsigned long long)s->drops,
-	       (unsigned long long)s->holds, (unsigned long long)s->stale,
-	       (unsigned long long)s->busy, (unsigned long long)s->checks,
-	       (unsigned long long)s->failures, (unsigned long long)s->images);
+	       (unsigned long long)s->announced, (unsigned long long)s->moves,
+	       (unsigned long long)s->drops, (unsigned long long)s->holds,
+	       (unsigned long long)s->stale, (unsigned long long)s->busy,
+	       (unsigned long long)s->checks, (unsigned long long)s->failures,
+	       (unsigned long long)s->images);
 }

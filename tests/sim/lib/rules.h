@@ -31,6 +31,7 @@
 	X(recover_flush, "recovery flushes the store before anything acts on what it replayed")    \
 	X(group_record, "a group snapshot is one record")                                          \
 	X(restart, "a lookup that had to wait starts over")                                        \
+	X(announce_fua, "an announced copy is durable before the origin is overwritten")           \
 	X(commit_flush, "a commit flushes the store before it writes")                             \
 	X(super_flush, "the superblock is written after a flush")
 

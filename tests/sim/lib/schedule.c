@@ -173,6 +173,9 @@ static bool engine_ready(struct world *w, const struct wait *wait)
 				   (!h->urgent && random_chance(&w->random, 10)));
 	case WAIT_REAP:
 		return !failed && wants & SMV_WANT_REAP;
+	case WAIT_PROVE:
+		return !failed && wants & SMV_WANT_PROVE &&
+		       (h->urgent || random_chance(&w->random, 20));
 	case WAIT_CLEAN:
 		return !failed && wants & SMV_WANT_CLEAN &&
 		       (h->urgent || random_chance(&w->random, 200));

@@ -49,6 +49,11 @@
 static const struct sim_script scripts[] = {
 	SCRIPT("copy_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE),
 	SCRIPT("commit_first", "S 0 2|W 0 0 a|CUT", SIM_ALL_FREE),
+	SCRIPT("announced", "S 0 2|.|W 0 0 a|W 0 1 a|CUT", SIM_ALL_FREE),
+	SCRIPT("announced_read", "S 0 2|.|W 0 0 a|r 2 0|r 2 0", SIM_ALL_FREE),
+	SCRIPT("announced_cut", "S 0 2|.|W 0 0 a|C|W 0 1 a|C|CUT", SIM_ALL_FREE),
+	SCRIPT("announced_clean", "S 0 2|.|W 0 0 a|D 2|.", SIM_ALL_FREE),
+	SCRIPT("announced_roll", "S 0 2|W 0 1 a|.|W 0 0 a|R 0 2 -|W 0 0 0|F 0|CUT", SIM_ALL_FREE),
 	SCRIPT("free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1),
 	SCRIPT("free_read", "S 0 2|w 2 0 a|w 2 1 a|.|r 2 0|x 2 0|x 2 1|w 2 1 a|w 2 2 a", 2),
 	SCRIPT("free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1),

@@ -202,6 +202,7 @@ static void choose(struct world *w)
 {
 	struct sim_config *c = &w->config;
 	static const u32 permille[] = { 1000, 300, 100, 10, 2 };
+	static const u32 together[] = { 0, 300, 700, 1000 };
 	static const u32 delay[] = { 0, 0, 0, 0, 100, 600 };
 
 	random_seed(&w->random, c->seed);
@@ -209,6 +210,7 @@ static void choose(struct world *w)
 	w->reuse = random_chance(&w->random, 800);
 	w->policy = random_chance(&w->random, 300) ? SMV_POLICY_HOLD : SMV_POLICY_DROP;
 	w->mover_permille = permille[random_below(&w->random, 5)];
+	w->together_permille = together[random_below(&w->random, 4)];
 	w->commit_delay = delay[random_below(&w->random, 6)] / 4;
 	w->checkpoint_delay = delay[random_below(&w->random, 6)];
 	w->overlay_entries = 32 << random_below(&w->random, 4);

@@ -46,6 +46,7 @@ enum wait_kind {
 	WAIT_COMMIT,
 	WAIT_CHECKPOINT,
 	WAIT_REAP,
+	WAIT_PROVE,
 	WAIT_CLEAN,
 	WAIT_CHANCE, /* a of 1000 each time */
 	WAIT_CLOCK, /* w->clock is past a */
@@ -120,7 +121,7 @@ struct host {
 
 struct sim_stats {
 	u64 histories, ops, cuts, probes, reboots, nested, steps;
-	u64 drops, holds, stale, busy, misses, moves, copies, commits, checkpoints;
+	u64 drops, holds, stale, busy, misses, moves, copies, announced, commits, checkpoints;
 	u64 checks, sectors, failures, images;
 };
 
@@ -132,6 +133,7 @@ struct world {
 	u32 chunk_sectors;
 	u32 policy;
 	u32 mover_permille;
+	u32 together_permille; /* copies that go with their commit */
 	u32 overlay_entries;
 	u32 commit_delay; /* the same for a commit */
 	u32 checkpoint_delay; /* steps that each of its I/Os may take, at most */
@@ -215,6 +217,7 @@ int host_durable(struct world *w, u64 lsn);
 u32 host_ref(struct world *w);
 void host_unref(struct world *w, u32 generation);
 void host_committer(struct world *w, const struct op *op);
+void host_prover(struct world *w, const struct op *op);
 void host_checkpointer(struct world *w, const struct op *op);
 void host_reaper(struct world *w, const struct op *op);
 void host_cleaner(struct world *w, const struct op *op);

@@ -25,6 +25,12 @@ void dm_internal_resume(struct mapped_device *md);
 #define smv_mode_t fmode_t
 #endif
 
+/* Does a write with FUA take one trip to the device, and no flush after it? */
+static inline bool smv_compat_fua_is_direct(struct block_device *bdev)
+{
+	return !bdev_write_cache(bdev) || bdev_fua(bdev);
+}
+
 static inline int smv_compat_freeze(struct block_device *bdev)
 {
 #if KERNEL_VERSION(6, 8, 0) <= LINUX_VERSION_CODE

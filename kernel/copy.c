@@ -2,8 +2,8 @@
 /*
  * Units, the jobs of a store under way, and the copies they make.
  *
- * Promises: a copy reads all, then writes all, then calls done() in a worker; it
- * is asynchronous throughout, and any number run side by side. A unit keeps a
+ * Promises: a copy reads all, then writes all (durably, if its record goes with
+ * it), then calls done() in a worker; it is asynchronous throughout, and any number run side by side. A unit keeps a
  * reference on the generation of data I/O from the moment the engine named its
  * chunks until it is put, so that no chunk it reads or writes is reused before.
  *
@@ -17,9 +17,11 @@
  *
  * The weak side: a copy is one bio, read completely before it is written.
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "checksum.h"
 #include "dev.h"
 
 static u32 unit_bytes(const struct smv_unit *unit)
@@ -65,6 +67,8 @@ static void unit_reset(struct smv_unit *unit)
 	unit->status = BLK_STS_OK;
 	unit->zero = false;
 	unit->read_failed = false;
+	unit->announced = false;
+	unit->read = NULL;
 	unit->block = NULL;
 	unit->bio = NULL;
 }
@@ -225,6 +229,27 @@ static void copy_zero_pages(struct smv_unit *unit)
 		clear_highpage(page);
 }
 
+/* Of what has been read: smv_checksum_data_*(). */
+u64 smv_copy_checksum(struct smv_unit *unit)
+{
+	u32 left = unit_bytes(unit), bytes;
+	struct smv_port_hash hash;
+	struct page *page;
+	void *data;
+
+	smv_checksum_data_begin(&hash);
+	page = unit->block ? unit->block : list_first_entry(&unit->pages, struct page, lru);
+	for (;; page = unit->block ? page + 1 : list_next_entry(page, lru)) {
+		bytes = min_t(u32, left, PAGE_SIZE);
+		data = kmap_local_page(page);
+		smv_checksum_data_add(&hash, data, bytes);
+		kunmap_local(data);
+		left -= bytes;
+		if (!left)
+			return smv_checksum_data_end(&hash);
+	}
+}
+
 static void copy_ended(struct work_struct *work)
 {
 	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
@@ -247,7 +272,9 @@ static void copy_write(struct work_struct *work)
 {
 	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
 
-	bio_reset(unit->bio, unit->to, REQ_OP_WRITE);
+	if (unit->read)
+		unit->read(unit);
+	bio_reset(unit->bio, unit->to, unit->announced ? REQ_OP_WRITE | REQ_FUA : REQ_OP_WRITE);
 	unit->bio->bi_iter.bi_sector = unit->to_sector;
 	unit->bio->bi_private = unit;
 	unit->bio->bi_end_io = copy_write_end;

@@ -126,6 +126,7 @@ struct smv_dev {
 	struct work_struct reap_work;
 	struct delayed_work room_work;
 	struct delayed_work hold_work;
+	struct delayed_work prove_work;
 	struct delayed_work clean_work;
 	struct smv_io commit_io;
 	struct smv_io checkpoint_io;
@@ -142,6 +143,8 @@ struct smv_dev {
 
 	/* first writes gathered; under lock */
 	unsigned int copying, copied, committing;
+	unsigned int announced,
+		announced_seen; /* records that went with their copies, so far and when last looked at */
 	unsigned int depth; /* how many there were at once, of late */
 	bool commit_asked; /* not only by gathered writes */
 
@@ -281,6 +284,8 @@ struct smv_unit {
 	u32 sectors;
 	bool zero;
 	bool read_failed;
+	bool announced; /* its record goes with the copy */
+	void (*read)(struct smv_unit *unit); /* NULL, or called when all has been read */
 	void (*done)(struct smv_unit *unit);
 	struct completion *complete; /* the mover's */
 	struct list_head pages; /* from the pool, or */
@@ -327,8 +332,8 @@ void smv_wait_list(struct smv_dev *dev, struct list_head *list, struct smv_waite
 int smv_wait_durable(struct smv_dev *dev, u64 lsn);
 void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
 int smv_flush_data(struct smv_dev *dev, u64 written);
-void smv_gather(struct smv_dev *dev);
 void smv_gather_begin(struct smv_dev *dev);
+void smv_gather_copied(struct smv_dev *dev, bool published);
 void smv_space_back(struct smv_dev *dev);
 
 /* A reference on a generation of data I/O; taken under dev->lock. */
@@ -415,6 +420,7 @@ u32 smv_unit_get_many(struct smv_dev *dev, struct list_head *list, u32 count,
 		      struct smv_waiter *waiter);
 void smv_unit_put(struct smv_unit *unit);
 void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit));
+u64 smv_copy_checksum(struct smv_unit *unit);
 void smv_unit_places(struct smv_unit *unit, struct smv_vol *vol, struct block_device *origin);
 void smv_unit_queue(struct smv_unit *unit, work_func_t work);
 

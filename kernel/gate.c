@@ -28,6 +28,9 @@
  * the flight counters, so that a snapshot command does not wait for them; what
  * it overtakes is cancelled by the engine (-ESTALE) and decided anew.
  *
+ * A first write that is alone spares a round trip: its copy and its commit go
+ * together (gate_job_read()). Among others it waits for company, so that a commit serves many.
+ *
  * A crash leaves chunks that are preserved and not yet overwritten: harmless.
  */
 #include "dev.h"
@@ -227,10 +230,8 @@ static void gate_job_account(struct smv_unit *unit, bool move, int r, u64 lsn)
 		atomic64_inc(&dev->stats.moves);
 		return;
 	}
-	dev->copying--;
-	if (!r && lsn)
-		dev->copied++;
-	smv_gather(dev);
+	if (!unit->announced)
+		smv_gather_copied(dev, !r && lsn);
 	atomic64_inc(&dev->stats.copies);
 	if (unit->read_failed) {
 		atomic64_inc(&dev->stats.lost);
@@ -273,12 +274,36 @@ static void gate_job_done(struct smv_unit *unit)
 	gate_job_worker(&unit->wait.work);
 }
 
+/*
+ * The chunk has been read. If no other is being copied, and the store takes the
+ * copy durably in one trip, its record goes to the journal now.
+ */
+static void gate_job_read(struct smv_unit *unit)
+{
+	struct smv_dev *dev = unit->dev;
+	u64 check, lsn;
+
+	if (READ_ONCE(dev->copying) != 1 || !smv_compat_fua_is_direct(dev->bdev))
+		return;
+	check = smv_copy_checksum(unit);
+	smv_lock(dev);
+	if (dev->copying == 1 && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
+		unit->announced = true;
+		dev->announced++;
+		unit->io->lsn = max(unit->io->lsn, lsn);
+		smv_gather_copied(dev, true);
+	}
+	smv_unlock(dev);
+}
+
 static void gate_start_jobs(struct list_head *list)
 {
 	struct smv_unit *unit, *next;
 
 	list_for_each_entry_safe(unit, next, list, list) {
 		list_del_init(&unit->list);
+		if (unit->job.todo == SMV_TODO_COPY)
+			unit->read = gate_job_read;
 		smv_copy_start(unit, gate_job_done);
 	}
 }

@@ -16,7 +16,7 @@
  * crash rules).
  *
  * Gathering: first writes kick a commit when half of those under way of late have
- * been copied, or none is being copied any more (smv_gather()); everybody else
+ * been copied, or none is being copied any more (gather()); everybody else
  * who waits for an lsn kicks one at once.
  *
  * A crash anywhere here leaves what the engine promises: a commit is whole or
@@ -31,6 +31,7 @@
 #include "dev.h"
 
 #define ROOM_RETRY (HZ / 20)
+#define PROVE_DELAY (HZ / 8)
 #define CHECKPOINT_TRIES 5 /* of a superblock write */
 #define CHECKPOINT_PAUSE_MS 100
 
@@ -65,6 +66,8 @@ void smv_unlock(struct smv_dev *dev)
 		queue_work(dev->meta, &dev->checkpoint_work);
 	if (wants & SMV_WANT_REAP)
 		queue_work(dev->meta, &dev->reap_work);
+	if (wants & SMV_WANT_PROVE)
+		queue_delayed_work(dev->meta, &dev->prove_work, PROVE_DELAY);
 	if (wants & SMV_WANT_CLEAN && !READ_ONCE(dev->clean_active))
 		smv_background_kick(dev);
 }
@@ -257,11 +260,18 @@ static bool gather_is_ripe(struct smv_dev *dev)
 	return dev->copied && (!dev->copying || 2 * dev->copied >= dev->depth);
 }
 
-/* Under dev->lock: a first write's copy was published or given up. */
-void smv_gather(struct smv_dev *dev)
+static void gather(struct smv_dev *dev)
 {
 	if (gather_is_ripe(dev))
 		queue_work(dev->meta, &dev->commit_work);
+}
+
+/* Under dev->lock: a first write's copy was published (or announced), or given up. */
+void smv_gather_copied(struct smv_dev *dev, bool published)
+{
+	dev->copying--;
+	dev->copied += published;
+	gather(dev);
 }
 
 /* A commit has ended: those it served may come back, and count as long as they may. */
@@ -272,7 +282,7 @@ static void gather_end(struct smv_dev *dev)
 	dev->committing = 0;
 	if (dev->depth > now)
 		dev->depth -= DIV_ROUND_UP(dev->depth - now, 4);
-	smv_gather(dev);
+	gather(dev);
 }
 
 /*
@@ -323,6 +333,21 @@ static void commit_worker(struct work_struct *work)
 		smv_wake_list(dev, &dev->unit_list);
 	}
 	smv_report_state(dev);
+}
+
+/* A store that has come to rest says that all copies are there; while there is a load its commits do. */
+static void prove_worker(struct work_struct *work)
+{
+	struct smv_dev *dev = container_of(to_delayed_work(work), struct smv_dev, prove_work);
+	u64 lsn = 0;
+
+	smv_lock(dev);
+	if (dev->announced == dev->announced_seen)
+		lsn = smv_store_prove(dev->store);
+	dev->announced_seen = dev->announced;
+	smv_unlock(dev);
+	if (lsn)
+		smv_commit_kick(dev);
 }
 
 /* Makes @written data writes to the store durable; a commit does it by the way. Sleeps. */
@@ -491,6 +516,7 @@ int smv_worker_init(struct smv_dev *dev)
 	INIT_WORK(&dev->reap_work, reap_worker);
 	INIT_DELAYED_WORK(&dev->room_work, room_worker);
 	INIT_DELAYED_WORK(&dev->hold_work, hold_worker);
+	INIT_DELAYED_WORK(&dev->prove_work, prove_worker);
 	smv_spare_init(dev);
 	smv_background_init(dev);
 	return worker_queues(dev);
@@ -505,6 +531,7 @@ void smv_worker_stop(struct smv_dev *dev)
 	flush_workqueue(dev->copy);
 	cancel_delayed_work_sync(&dev->room_work);
 	cancel_delayed_work_sync(&dev->hold_work);
+	cancel_delayed_work_sync(&dev->prove_work);
 	flush_workqueue(dev->meta);
 }
 

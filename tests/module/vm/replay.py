@@ -19,6 +19,7 @@ from .powercut import Server
 HOLD = 400          # microseconds, at most, that a request is on its way
 LIES = ['flush', 'store-flush', 'origin-flush']    # QEMU makes a flush of FUA
 LIE_POINTS = 400    # within which a lie has to be found
+POINT_SECONDS = 60  # more for phase2, for each point that it judges
 
 
 def run_phase(runner, job, server, phase):
@@ -86,6 +87,7 @@ def boot_points(runner, job, folder):
     runner.extra[job] = [(f'smv/points/{n}/{name}', f'{folder}/points/{n}/{name}')
                          for n in os.listdir(f'{folder}/points')
                          for name in ('said', 'expect')]
+    job.timeout += POINT_SECONDS * len(os.listdir(f'{folder}/points'))
     try:
         return run_phase(runner, job, server, 'phase2')
     finally:

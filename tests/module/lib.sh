@@ -368,7 +368,7 @@ obey()
 	done
 }
 
-order()	# VAR hold|fail read|write|flush N [COUNT]
+order()	# VAR hold|fail read|write|flush|discard N [COUNT]
 {
 	or_var=$1
 	shift
@@ -388,9 +388,9 @@ holds()	# VAR: a request is held there; for wait_for
 	[ "$(dmsetup status "$1.obeys" | cut -d ' ' -f 4)" -gt 0 ]
 }
 
-requests()	# VAR: prints how many reads, writes and flushes there have been
+requests()	# VAR: prints how many reads, writes, flushes and discards there have been
 {
-	dmsetup status "$1.obeys" | cut -d ' ' -f 5-7
+	dmsetup status "$1.obeys" | cut -d ' ' -f 5-8
 }
 
 calm_all()

@@ -3,22 +3,23 @@
  * A disk that obeys: `0 SECTORS smv-hold DEV' passes everything on to DEV, but for what its
  * messages order.
  *
- *   hold read|write|flush N [COUNT]   the N-th request of the kind from now, and those after it,
- *                                     COUNT (1) in all, are held before they are carried out
- *   fail read|write|flush N [COUNT]   they fail
- *   calm                              no order stands any more, and what is held goes on
+ *   hold read|write|flush|discard N [COUNT]   the N-th request of the kind from now, and those
+ *                                             after it, COUNT (1) in all, are held before they are
+ *                                             carried out
+ *   fail read|write|flush|discard N [COUNT]   they fail
+ *   calm                                      no order stands any more, and what is held goes on
  *
  * One order for each kind at a time. A write with data is a write, whatever else it asks for.
- * Status: how many are held now, and how many reads, writes and flushes there have been.
+ * Status: how many are held now, and how many reads, writes, flushes and discards there have been.
  */
 #include <linux/device-mapper.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
-enum kind { KIND_READ, KIND_WRITE, KIND_FLUSH, KIND_OTHER };
+enum kind { KIND_READ, KIND_WRITE, KIND_FLUSH, KIND_DISCARD, KIND_OTHER };
 
-static const char *const kinds[] = { "read", "write", "flush" };
+static const char *const kinds[] = { "read", "write", "flush", "discard" };
 
 struct order {
 	unsigned long after;
@@ -41,6 +42,8 @@ static enum kind kind_of(struct bio *bio)
 		return KIND_READ;
 	if (bio_op(bio) == REQ_OP_WRITE && bio_sectors(bio))
 		return KIND_WRITE;
+	if (bio_op(bio) == REQ_OP_DISCARD)
+		return KIND_DISCARD;
 	return bio->bi_opf & REQ_PREFLUSH ? KIND_FLUSH : KIND_OTHER;
 }
 
@@ -132,9 +135,9 @@ static void hold_status(struct dm_target *ti, status_type_t type, unsigned int f
 
 	switch (type) {
 	case STATUSTYPE_INFO:
-		scnprintf(result, maxlen, "%u %lu %lu %lu", READ_ONCE(hold->now),
+		scnprintf(result, maxlen, "%u %lu %lu %lu %lu", READ_ONCE(hold->now),
 			  READ_ONCE(hold->met[KIND_READ]), READ_ONCE(hold->met[KIND_WRITE]),
-			  READ_ONCE(hold->met[KIND_FLUSH]));
+			  READ_ONCE(hold->met[KIND_FLUSH]), READ_ONCE(hold->met[KIND_DISCARD]));
 		break;
 	case STATUSTYPE_TABLE:
 		scnprintf(result, maxlen, "%s", hold->dev->name);

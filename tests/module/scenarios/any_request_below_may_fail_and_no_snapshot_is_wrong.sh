@@ -181,8 +181,8 @@ count_requests()
 
 count_kinds()	# DISK BEFORE AFTER
 {
-	echo "$1 $2 $3" | awk '{ print $1, "read", $5 - $2; print $1, "write", $6 - $3
-		print $1, "flush", $7 - $4 }'
+	echo "$1 $2 $3" | awk '{ print $1, "read", $6 - $2; print $1, "write", $7 - $3
+		print $1, "flush", $8 - $4 }'
 }
 
 remember_store "$store"

@@ -4,8 +4,9 @@
  *
  * Promises: a discard of an origin reaches its device only where no snapshot
  * reads the chunk in place and no rollback still has to fill it; elsewhere it
- * completes without effect. A discarded or zeroed whole chunk of a snapshot
- * reads as zeroes and holds nothing in the store.
+ * completes without effect. An error of the device is the discard's. A discarded
+ * or zeroed whole chunk of a snapshot reads as zeroes and holds nothing in the
+ * store.
  *
  * Structure: map() takes either a piece of a chunk (a discard of it has no
  * effect, zeroes are written) or a run of whole chunks, which is locked as a
@@ -123,7 +124,7 @@ static void origin_worker(struct work_struct *work)
 	atomic_set(&io->pending, 1);
 	origin_pass(io, pass);
 	if (atomic_dec_and_test(&io->pending))
-		smv_bio_end(io, BLK_STS_OK);
+		smv_bio_end(io, io->status);
 }
 
 int smv_discard_origin(struct smv_held *held, struct bio *bio)

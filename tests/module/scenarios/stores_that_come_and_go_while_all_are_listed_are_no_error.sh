@@ -1,0 +1,77 @@
+# A store that is taken down or brought up, or whose disk goes, between the moment
+# in which all stores are listed and its own query is no error of status and list: it is shown
+# as it is then (or was), or not at all. By name it is an error.
+# timeout: 60
+
+for i in 0 1; do
+	mkdisk origin$i 2M
+	mkdisk store$i 8M
+done
+obey store1
+smv format -c 16K -l s0 "$store0"
+smv format -c 16K -l s1 "$store1"
+smv add "$store0" "$origin0" data
+smv add "$store1" "$origin1" data
+smv activate "$store0" "$store1"
+
+# ask CMD...: begins, and has listed the stores as they were; the look at the disk is held.
+ask()
+{
+	echo "+ $*"
+	order store1 hold read 1
+	"$@" >out 2>err & asking=$!
+	wait_for 20 holds store1
+}
+
+answers()	# TEXT...: it succeeds, says nothing on stderr, and these
+{
+	calm store1
+	wait $asking || fail "it fails: $(cat err)"
+	eq "$(cat err)" '' 'what it says on stderr'
+	for text; do
+		grep -q "$text" out || fail "it does not say $text"
+	done
+}
+
+active()	# LABEL: of the answer in JSON
+{
+	jq -r ".stores[] | select(.label == \"$1\") | .active" out
+}
+
+for command in status list; do
+	say "$command, and a store that is taken down"
+	ask snapmv $command --json
+	smv deactivate s1/
+	answers
+	eq "$(active s0), $(active s1)" 'true, false' 'which are active'
+
+	say "$command, and a store that is brought up"
+	ask snapmv $command --json
+	smv activate "$store1"
+	answers
+	eq "$(active s0)" true 'is s0 active'
+	cond -n "$(active s1)"	# as it was: the disk is read
+done
+
+say 'by name'
+ask snapmv status s1/
+smv deactivate s1/
+calm store1
+! wait $asking || fail 'it succeeds'
+eq "$(wc -l <err)" 1 'lines of the refusal'
+smv activate "$store1"
+
+say 'a store that is not there any more'
+ask snapmv status
+smv deactivate s1/
+dd if=/dev/zero of="$store1" bs=64k count=1 oflag=direct status=none
+answers '^s0/'
+! grep -q '^s1/' out || fail 'it is listed'
+forget_store "$store1"
+
+say 'a store that is damaged is an error as ever'
+smv format -f -c 16K -l s1 "$store1"
+dd if=/dev/urandom of="$store1" bs=4k seek=3 count=200 oflag=direct status=none
+mustfail '' snapmv status
+snapmv status 2>/dev/null | grep -q '^s0/' || fail 'it hides the other store'
+forget_store "$store1"

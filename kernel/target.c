@@ -20,6 +20,15 @@ static int target_devices(struct smv_target *target, char **argv, bool snapshot)
 	struct smv_dev *dev;
 	int r;
 
+	/*
+	 * The origin's first: should it be the store's own, to be written, dm would free what it
+	 * has given us for reading. A mode that is there already is not raised.
+	 */
+	r = dm_get_device(ti, argv[2], mode, &target->device);
+	if (r) {
+		ti->error = "the origin's device cannot be opened";
+		return r;
+	}
 	r = dm_get_device(ti, argv[0], SMV_MODE_READ, &target->store);
 	if (r) {
 		ti->error = "the store's dm device cannot be opened";
@@ -31,11 +40,6 @@ static int target_devices(struct smv_target *target, char **argv, bool snapshot)
 		return -ENODEV;
 	}
 	target->dev = dev;
-	r = dm_get_device(ti, argv[2], mode, &target->device);
-	if (r) {
-		ti->error = "the origin's device cannot be opened";
-		return r;
-	}
 	if (target->device->bdev == dev->bdev || target->device->bdev == target->store->bdev) {
 		ti->error = "an origin cannot lie on its own store";
 		return -EINVAL;

@@ -51,8 +51,10 @@ refused '.' "0 $n snap-mv /dev/mapper/s0 data@a"
 refused '.' "0 $n snap-mv $origin data@a $origin"
 refused '.' "0 $n snap-mv-store $origin"
 # On its own store: neither an origin nor a snapshot's.
-refused '.' "0 $n snap-mv /dev/mapper/s0 data@a $store"
-refused '.' "0 $n snap-mv /dev/mapper/s0 data@a /dev/mapper/s0"
+for own in "$store" /dev/mapper/s0; do
+	refused 'its own store' "0 $n snap-mv /dev/mapper/s0 data@a $own"
+	refused 'its own store' "0 $n snap-mv-origin /dev/mapper/s0 data $own"
+done
 # Reading and writing the store's own device fails.
 ! dd if=/dev/mapper/s0 of=/dev/null bs=4k count=1 2>/dev/null || fail 'the store can be read'
 ! dd if=/dev/zero of=/dev/mapper/s0 bs=4k count=1 oflag=direct 2>/dev/null ||

@@ -312,15 +312,16 @@ said()
 
 # ---- failing on purpose; only on the sanitizer kernel ----
 
-# fault_arm KIND N: from now on the N-th fails, once: of the allocations that the module
-# makes, on whosoever's behalf (failslab, fail_page_alloc), or of the requests to the disks
-# of fault_disk (fail_make_request). Only one is armed at a time.
+# fault_arm KIND N [TIMES]: from now on the N-th fails, and each N-th after it, TIMES (1; -1: for
+# ever) in all: of the allocations that the module makes, on whosoever's behalf (failslab,
+# fail_page_alloc), or of the requests to the disks of fault_disk (fail_make_request). Only one is
+# armed at a time.
 fault_arm()
 {
 	FAULT=/sys/kernel/debug/$1
 	[ "$1" = fail_make_request ] || fault_only_the_module
 	echo 0 >$FAULT/verbose
-	echo 1 >$FAULT/times
+	echo "${3:-1}" >$FAULT/times
 	echo 0 >$FAULT/count
 	echo "$2" >$FAULT/interval
 	echo 100 >$FAULT/probability

@@ -2,7 +2,8 @@
 # the chunk, one write of it, the write itself; at queue depth 16 no more than
 # 0.15 commit writes and 1 KiB of journal each. A later write and a read of the
 # origin are one request. (The disks take a time for each request, as all disks
-# do: without it writes do not come 16 at a time, whatever the queue depth.)
+# do: without it writes do not come 16 at a time, whatever the queue depth. On the one
+# processor of user-mode Linux they do not either: the limits of depth 16 are not for it.)
 # timeout: 120
 
 writes=$(scaled 800 200)
@@ -69,6 +70,10 @@ header()
 		o-reads o-writes s-reads s-writes commits copies journal
 }
 
+gathers=yes
+case $(uname -r) in
+*-uml)	gathers=no ;;
+esac
 header
 taken=0
 for snapshots in 1 "$many"; do
@@ -87,7 +92,7 @@ for snapshots in 1 "$many"; do
 		cond "$o_w" -le 100
 		# Data; the commits and checkpoints are in the same count.
 		cond $((s_w - c - cp)) -le "$writes"
-		if [ $depth -eq 16 ]; then
+		if [ $depth -eq 16 ] && [ "$gathers" = yes ]; then
 			cond "$(per $c)" -le 15
 			cond $((cb * 4096 / writes)) -le 1024
 		fi

@@ -54,6 +54,7 @@ def sections(quick):
         # The clock counts instructions.
         matrix('count', 'count', '64 320', [
             cases('64K', 1, 64),
+            cases('64K', 8, 64, 'snapshot snapmv'),
             cases('64K', 1000, 64, 'thin snapmv')], fewer, count=True),
         # Disks as fast as memory: the CPU bounds everything.
         matrix('ram', 'ram', '128 512', [

@@ -106,17 +106,18 @@ static void note_all(struct fuzz_base *b)
 
 static void make_base(u32 number)
 {
-	/* blocks, blocks of a chunk, seed, steps, closed in order */
+	/* blocks, blocks of a chunk, seed, steps, closed in order, records that go with copies */
 	static const struct {
 		u64 blocks;
 		u32 chunk_blocks;
 		u64 seed;
 		u32 steps;
 		bool close;
-	} kind[FUZZ_BASES] = { { 1024, 1, 1, 300, false },
-			       { 1024, 16, 2, 120, false },
-			       { 1024, 1, 7, 500, true },
-			       { 2048, 1, 4, 900, true } };
+		bool announces;
+	} kind[FUZZ_BASES] = { { 1024, 1, 1, 300, false, false },
+			       { 1024, 16, 2, 120, false, true },
+			       { 1024, 1, 7, 500, true, false },
+			       { 2048, 1, 4, 900, true, false } };
 	struct memory memory;
 	struct memory_history history;
 
@@ -124,6 +125,7 @@ static void make_base(u32 number)
 	if (memory_open(&memory, false, NULL))
 		abort();
 	memory_history_begin(&history, &memory, kind[number].seed);
+	history.announces = kind[number].announces;
 	history.sectors = 90ull * kind[number].chunk_blocks * SMV_BLOCK_SECTORS - 3;
 	for (u32 i = 0; i < kind[number].steps; i++)
 		memory_history_step(&history);

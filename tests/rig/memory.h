@@ -50,6 +50,7 @@ struct memory_history {
 	u32 snapshots; /* about as many at once */
 	u32 name; /* of the next volume */
 	bool rollbacks;
+	bool announces; /* records of some copies go with them */
 	bool forgive; /* the store is damaged: any error will do */
 };
 

@@ -86,7 +86,7 @@ static int job_end(struct memory_history *h, struct smv_job *job, bool lost)
 	u64 lsn;
 	int rc;
 
-	if (!lost && job->todo == SMV_TODO_COPY && below(h, 2))
+	if (h->announces && !lost && job->todo == SMV_TODO_COPY && below(h, 2))
 		announce(h, job);
 	do
 		rc = lost ? smv_job_lost(store_of(h), job, &lsn, &h->memory->miss) :

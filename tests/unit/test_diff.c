@@ -157,6 +157,7 @@ static void run_histories(bool rollbacks)
 		memory_format(&memory, 4096, 1, "diff");
 		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 		memory_history_begin(&history, &memory, unit_random());
+		history.announces = true;
 		history.rollbacks = rollbacks;
 		for (u32 i = 0; i < STEPS; i++)
 			memory_history_step(&history);

@@ -150,6 +150,7 @@ static void make_history(struct memory_history *history, bool rollbacks, u64 chu
 	memory_format(&memory, 4096, 1, "repair");
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	memory_history_begin(history, &memory, unit_random());
+	history->announces = true;
 	history->sectors = chunks * 8 - 3;
 	history->rollbacks = rollbacks;
 	for (u32 i = 0; i < steps; i++)

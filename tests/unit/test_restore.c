@@ -95,6 +95,7 @@ static void make_history(u32 chunk_blocks, struct memory_history *history)
 	memory_format(&memory, chunk_blocks == 1 ? 4096 : 65536, chunk_blocks, "restore");
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	memory_history_begin(history, &memory, unit_random());
+	history->announces = true;
 	history->sectors = 100ull * chunk_blocks * SMV_BLOCK_SECTORS - 3;
 	for (u32 i = 0; i < STEPS; i++)
 		memory_history_step(history);

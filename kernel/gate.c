@@ -275,19 +275,19 @@ static void gate_job_done(struct smv_unit *unit)
 }
 
 /*
- * The chunk has been read. If no other is being copied, and the store takes the
- * copy durably in one trip, its record goes to the journal now.
+ * The chunk has been read. If first writes have come one at a time of late, and the
+ * store takes the copy durably in one trip, its record goes to the journal now.
  */
 static void gate_job_read(struct smv_unit *unit)
 {
 	struct smv_dev *dev = unit->dev;
 	u64 check, lsn;
 
-	if (READ_ONCE(dev->copying) != 1 || !smv_compat_fua_is_direct(dev->bdev))
+	if (READ_ONCE(dev->depth) != 1 || !smv_compat_fua_is_direct(dev->bdev))
 		return;
 	check = smv_copy_checksum(unit);
 	smv_lock(dev);
-	if (dev->copying == 1 && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
+	if (dev->depth == 1 && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
 		unit->announced = true;
 		dev->announced++;
 		unit->io->lsn = max(unit->io->lsn, lsn);

@@ -132,6 +132,13 @@ const char *smv_vol_short(const struct smv_vol *vol)
 	return vol->info.name;
 }
 
+const char *smv_vol_memo(struct smv_backend *backend, struct smv_vol *vol)
+{
+	if (!vol->info.memo)
+		vol->info.memo = backend->ops->memo(backend, vol);
+	return vol->info.memo;
+}
+
 void smv_vols_clear(struct smv_backend *backend)
 {
 	for (u32 i = 0; i < backend->vols; i++) {
@@ -159,7 +166,7 @@ struct smv_vol *smv_vols_add(struct smv_backend *backend, const struct smv_volum
 	memset(vol, 0, sizeof(*vol));
 	vol->info = *info;
 	vol->info.name = smv_text_printf("%s", info->name ? info->name : "");
-	vol->info.memo = smv_text_printf("%s", info->memo ? info->memo : "");
+	vol->info.memo = info->memo ? smv_text_printf("%s", info->memo) : NULL;
 	vol->info.identity = smv_text_printf("%s", info->identity ? info->identity : "");
 	if (info->fingerprint)
 		memcpy(vol->fingerprint, info->fingerprint, sizeof(vol->fingerprint));

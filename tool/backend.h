@@ -81,6 +81,8 @@ struct smv_backend_ops {
 	int (*wait_clean)(struct smv_backend *backend);
 	int (*wait_rollback)(struct smv_backend *backend, struct smv_vol *origin);
 	int (*walk)(struct smv_backend *backend, const struct smv_walk *walk);
+	char *(*memo)(struct smv_backend *backend,
+		      const struct smv_vol *vol); /* NULL: they come with load */
 	int (*close)(struct smv_backend *backend);
 };
 
@@ -118,6 +120,8 @@ bool smv_vol_stays_open(const struct smv_vol *vol);
 bool smv_vol_is_visible(const struct smv_vol *vol);
 /* Live snapshots of an origin. */
 u32 smv_vol_snapshots(const struct smv_backend *backend, const struct smv_vol *origin);
+/* Asks the module for it when it is first wanted: one message for each volume. */
+const char *smv_vol_memo(struct smv_backend *backend, struct smv_vol *vol);
 /* The part of the name behind the @, or all of it. */
 const char *smv_vol_short(const struct smv_vol *vol);
 

@@ -244,7 +244,7 @@ static bool load_row(struct smv_backend *backend, const char *row, u64 *last)
 	unsigned long long n[6], origin, epoch, asof, rolling;
 	char kind[16], flags[16], name[512];
 	struct smv_vol *vol;
-	char *full, *at, *memo, *identity;
+	char *full, *at, *identity;
 
 	if (sscanf(row, "%llu %15s %llu %llu %llu %llu %llu %15s %u %511s %llu %llu %llu %llu",
 		   &n[0], kind, &n[1], &n[2], &n[3], &n[4], &n[5], flags, &info.opens, name,
@@ -264,10 +264,8 @@ static bool load_row(struct smv_backend *backend, const char *row, u64 *last)
 	full = smv_dm_decode(name);
 	at = strchr(full, '@');
 	info.name = at ? at + 1 : full;
-	memo = load_text(backend, "memo", info.number);
 	identity = info.flags & SMV_VOLUME_ORIGIN ? load_text(backend, "device", info.number) :
 						    NULL;
-	info.memo = memo;
 	info.identity = identity;
 	vol = smv_vols_add(backend, &info);
 	if (smv_vol_is_origin(vol)) {
@@ -275,10 +273,14 @@ static bool load_row(struct smv_backend *backend, const char *row, u64 *last)
 		load_fingerprint(backend, vol);
 	}
 	free(identity);
-	free(memo);
 	free(full);
 	*last = info.number;
 	return true;
+}
+
+static char *kernel_memo(struct smv_backend *backend, const struct smv_vol *vol)
+{
+	return load_text(backend, "memo", vol->info.number);
 }
 
 static int load_table(struct smv_backend *backend)
@@ -559,6 +561,7 @@ static const struct smv_backend_ops kernel_ops = {
 	.wait_clean = kernel_wait_clean,
 	.wait_rollback = kernel_wait_rollback,
 	.walk = kernel_walk,
+	.memo = kernel_memo,
 	.close = kernel_close,
 };
 

@@ -141,7 +141,8 @@ static void add_store(const struct listing *l, struct smv_columns *c)
 
 static void add_volume(const struct listing *l, struct smv_columns *c, u32 i)
 {
-	const struct smv_vol *vol = &l->backend->vol[i], *of = taken_of(l->backend, vol);
+	struct smv_vol *vol = &l->backend->vol[i];
+	const struct smv_vol *of = taken_of(l->backend, vol);
 	u32 depth = l->tree ? depth_of(l->backend, vol) : 0;
 	char *state = smv_vol_state(l->backend, vol);
 	char *name = smv_text_printf("%*s%s", 2 * (int)depth, "", vol->name);
@@ -153,7 +154,7 @@ static void add_volume(const struct listing *l, struct smv_columns *c, u32 i)
 	smv_columns_add_number(c, vol->info.exceptions);
 	add_space(l, c, smv_vol_is_origin(vol) ? NULL : &l->space[i]);
 	smv_columns_add(c, vol->device ? vol->device : "-");
-	smv_columns_add(c, vol->info.memo);
+	smv_columns_add(c, smv_vol_memo(l->backend, vol));
 	free(name);
 	free(state);
 }
@@ -221,7 +222,8 @@ static void json_rollback(struct json_object *object, const struct listing *l,
 
 static void json_volume(struct json_object *array, const struct listing *l, u32 i)
 {
-	const struct smv_vol *vol = &l->backend->vol[i], *of = taken_of(l->backend, vol);
+	struct smv_vol *vol = &l->backend->vol[i];
+	const struct smv_vol *of = taken_of(l->backend, vol);
 	struct json_object *o = smv_json_append(array);
 	bool origin = smv_vol_is_origin(vol);
 	u64 chunk = (u64)l->backend->info.chunk_blocks * SMV_BLOCK_BYTES;
@@ -247,7 +249,7 @@ static void json_volume(struct json_object *array, const struct listing *l, u32 
 		smv_json_text(o, "identity", vol->info.identity);
 	if (vol->rolling)
 		json_rollback(o, l, vol);
-	smv_json_text(o, "memo", vol->info.memo);
+	smv_json_text(o, "memo", smv_vol_memo(l->backend, vol));
 	free(state);
 }
 

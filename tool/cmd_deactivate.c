@@ -3,10 +3,10 @@
  * `snapmv deactivate'. It promises to look first whether anything is open or in
  * mid-rollback, and then to take nothing down.
  *
- * Order: snapshots, then origins; then each origin's fingerprint is recorded,
- * durably, through the store that is still up; then the store. A crash between
- * leaves some devices up and no fingerprint, which is harmless. Weak side: what
- * is opened after the look makes the removal fail half-way.
+ * Order: snapshots, then origins; then each origin is flushed and its fingerprint
+ * recorded, durably, through the store that is still up; then the store. A crash
+ * between leaves some devices up and no fingerprint, which is harmless. Weak side:
+ * what is opened after the look makes the removal fail half-way.
  */
 #include <stdlib.h>
 #include "commands.h"
@@ -92,7 +92,10 @@ static int take_down(const struct taking_down *t, bool origins)
 	return 0;
 }
 
-/* Written once nothing can change the origin any more; without it nothing is compared. */
+/*
+ * Written once nothing can change the origin any more, a power cut included: what was
+ * written last may not have been flushed. Without it nothing is compared.
+ */
 static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
 {
 	u8 fingerprint[SMV_FINGERPRINT_BYTES];
@@ -106,6 +109,8 @@ static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
 	if (!path)
 		return;
 	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!rc)
+		rc = smv_device_flush(&device);
 	if (!rc)
 		rc = smv_fingerprint_make(&device, vol->info.sectors, fingerprint);
 	if (!rc)

@@ -1,9 +1,10 @@
 # An origin that was written to while its store was down is refused at activation, with
 # the way out; -f accepts it with its snapshots marked suspect. One that was only read, one
-# without snapshots, and one after a crash or a rollback are not.
+# without snapshots, and one after a crash or a rollback are not; nor can a power cut behind the
+# deactivation take back what was compared.
 # timeout: 240
 
-mkdisk origin 64M
+mkdisk origin 64M cache=4
 mkdisk store 64M
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data
@@ -42,7 +43,8 @@ smv deactivate s0
 # a rollback's move changes it, too, whoever runs it
 smv activate "$store"
 run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
-smv deactivate s0
+count_ios "$origin" snapmv deactivate s0
+cond "$IO_F" -ge 1
 smv rollback --wait -S "$store" data@b
 smv activate "$store"
 eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false

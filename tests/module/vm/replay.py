@@ -14,7 +14,7 @@ import subprocess
 import time
 
 from . import image
-from .powercut import Server
+from .powercut import Server, folder_of
 
 HOLD = 400          # microseconds, at most, that a request is on its way
 LIES = ['flush', 'store-flush', 'origin-flush']    # QEMU makes a flush of FUA
@@ -68,14 +68,27 @@ def judge_command(job):
             f'dash -euc \'. {image.HERE}/lib.sh; . {job.scenario.path}; judge\'')
 
 
+def judged(runner, job, folder):
+    """What the scenario's judge said last of all, of which the folder goes."""
+    with open(f'{folder}/judge/judged') as f:
+        lines = f.read().splitlines()
+    for line in lines:
+        job.output.append(f'== {line}')
+        runner.show(f'== {line}')
+    return f'the judge of the replay: {lines[-1] if lines else "no word"}'
+
+
 def judge(runner, job, folder, points):
     arguments = ['-n', str(points[0])]
     if 'judge()' in job.scenario.text:
         os.makedirs(f'{folder}/judge', exist_ok=True)
-        arguments += ['-j', judge_command(job), '-f', f'{folder}/judge']
+        arguments += ['-j', judge_command(job), '-J', job.scenario.judge_every,
+                      '-f', f'{folder}/judge']
     if points[1]:
         arguments += ['-e', f'{folder}/points', '-E', str(points[1])]
     problem = replay(runner, job, *arguments, f'{folder}/log')
+    if problem and "the judge's words" in problem:
+        problem = judged(runner, job, folder)
     for lie in LIES:
         if not problem:
             problem = replay(runner, job, '-n', str(LIE_POINTS), '-l', lie, '-X', f'{folder}/log')
@@ -116,7 +129,7 @@ def keep(folder, job):
 
 def run(runner, job):
     start = time.time()
-    folder = f'{image.TOP}/build/vm/cut.{os.getpid()}.{job.label}'
+    folder = folder_of(job)
     os.makedirs(folder, exist_ok=True)
     try:
         problem, lines = all_of(runner, job, folder)

@@ -183,7 +183,8 @@ def base_archive(kver):
         archive.link('etc/mtab', '/proc/mounts')
         add_modules(archive, root, kver)
 
-    return kept(f'base-{kver}', (MODULES, stamp_of(programs), kver), make)
+    modules = [f'{root}/lib/modules/{kver}/modules.{kind}' for kind in ('builtin', 'order')]
+    return kept(f'base-{kver}', (MODULES, stamp_of(programs + modules), kver), make)
 
 
 def fio_archive():

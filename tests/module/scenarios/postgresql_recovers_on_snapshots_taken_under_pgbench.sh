@@ -107,9 +107,14 @@ kill $bench
 wait $bench || :
 sums 5400
 cond "$ROWS" -ge 300
+close_down()	# DIR PORT; pg_ctl waits for the server's file to go, not for its end
+{
+	server "$1" "$2" stop
+	wait_for 20 umount "/mnt/$1"
+}
+
 for dir in data:5400 s2:5402 again:5403 s3:5404; do
-	server ${dir%:*} ${dir#*:} stop
-	unmnt ${dir%:*}
+	close_down ${dir%:*} ${dir#*:}
 done
 smv deactivate data@s2 data@s3 data@again
 smv rollback data@s1
@@ -121,7 +126,6 @@ cond "$ROWS" -ge 100
 must pg_amcheck -h "$T" -p 5400 -U postgres --heapallindexed bench
 quiet pgbench -h "$T" -p 5400 -U postgres -c 2 -n -t 20 bench
 sums 5400
-server data 5400 stop
-unmnt data
+close_down data 5400
 fsck $dev
 eq "$(field s0 dropped)" 0 dropped

@@ -54,6 +54,7 @@ phase2()
 	smv activate "$store"
 	dev=/dev/mapper/s0-data
 	said >said
+	mend_super $dev
 	mnt $dev data
 	newest_file /mnt/data said
 	(cd /mnt/data && quiet sha256sum -c --quiet .sums)

@@ -110,16 +110,6 @@ judge()
 	rm -f ./*@*
 }
 
-# What a torn write may do to any ext4: at a freeze it writes its superblock, of two sectors and with a
-# checksum, outside its journal. Its copy helps.
-mend_super()	# DEV
-{
-	! dumpe2fs -h "$1" 2>&1 | grep -q 'Superblock checksum does not match' || {
-		say "$1: its superblock is torn"
-		e2fsck -fp -b 8193 "$1" || [ $? -eq 1 ] || fail 'the copy of the superblock is of no use'
-	}
-}
-
 judge_roll()	# FOLDER ORIGIN SNAPSHOT-PREFIX
 {
 	if grep -q '^ROLLED' said; then

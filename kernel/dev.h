@@ -145,6 +145,8 @@ struct smv_dev {
 	unsigned int copying, copied, committing;
 	unsigned int announced,
 		announced_seen; /* records that went with their copies, so far and when last looked at */
+	u64 commit_ns; /* what commits take, about */
+	u64 checksum_ns; /* what the checksum of a chunk takes */
 	unsigned int depth; /* how many there were at once, of late */
 	bool commit_asked; /* not only by gathered writes */
 

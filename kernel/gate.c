@@ -275,19 +275,40 @@ static void gate_job_done(struct smv_unit *unit)
 }
 
 /*
- * The chunk has been read. If first writes have come one at a time of late, and the
- * store takes the copy durably in one trip, its record goes to the journal now.
+ * Does it spare time if this copy goes with its commit? Only if nobody else is under
+ * way, the store takes the copy durably in one trip, and a trip takes longer than the checksum.
  */
+static bool gate_goes_together(const struct smv_unit *unit)
+{
+	const struct smv_dev *dev = unit->dev;
+
+	return atomic_read(&unit->io->vol->gated) == 1 && READ_ONCE(dev->copying) == 1 &&
+	       READ_ONCE(dev->commit_ns) > READ_ONCE(dev->checksum_ns) &&
+	       smv_compat_fua_is_direct(dev->bdev);
+}
+
+/* As long as the fastest of them took: others were interrupted. */
+static u64 gate_checksum(struct smv_unit *unit)
+{
+	u64 start = ktime_get_ns(), check = smv_copy_checksum(unit), took = ktime_get_ns() - start;
+	struct smv_dev *dev = unit->dev;
+
+	if (!READ_ONCE(dev->checksum_ns) || took < READ_ONCE(dev->checksum_ns))
+		WRITE_ONCE(dev->checksum_ns, max_t(u64, took, 1));
+	return check;
+}
+
+/* The chunk has been read: its record goes to the journal now, or when it has been copied. */
 static void gate_job_read(struct smv_unit *unit)
 {
 	struct smv_dev *dev = unit->dev;
 	u64 check, lsn;
 
-	if (READ_ONCE(dev->depth) != 1 || !smv_compat_fua_is_direct(dev->bdev))
+	if (!gate_goes_together(unit))
 		return;
-	check = smv_copy_checksum(unit);
+	check = gate_checksum(unit);
 	smv_lock(dev);
-	if (dev->depth == 1 && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
+	if (gate_goes_together(unit) && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
 		unit->announced = true;
 		dev->announced++;
 		unit->io->lsn = max(unit->io->lsn, lsn);

@@ -291,7 +291,7 @@ static void gather_end(struct smv_dev *dev)
  */
 static int commit_once(struct smv_dev *dev, bool keep)
 {
-	u64 written = atomic64_read(&dev->written);
+	u64 written = atomic64_read(&dev->written), start;
 	int r = smv_commit_begin(dev->store, &dev->commit_io);
 
 	if (r != 1)
@@ -300,7 +300,9 @@ static int commit_once(struct smv_dev *dev, bool keep)
 	dev->copied = 0;
 	if (!keep)
 		smv_unlock(dev);
+	start = ktime_get_ns();
 	r = smv_host_io(dev, &dev->commit_io);
+	WRITE_ONCE(dev->commit_ns, (3 * dev->commit_ns + ktime_get_ns() - start) / 4);
 	if (!keep)
 		smv_lock(dev);
 	smv_commit_end(dev->store, r);

@@ -5,7 +5,8 @@
 # timeout: 120
 
 mkdisk origin 16M cache=16
-mkdisk store 32M
+# A trip to it takes longer than a checksum, else there is nothing to spare.
+mkdisk store 32M latency=10000
 obey origin store
 smv format -c 64K -l s0 "$store"
 smv add "$store" "$origin" data
@@ -68,6 +69,7 @@ must stamp check $dev --tag 2 --from $((chunk * 128)) --count 8
 
 say 'a snapshot between record and copy'
 write_held 3
+commits=$(field s0 commits)
 smv snapshot data b & taker=$!
 wait_for 20 committed
 calm store

@@ -30,17 +30,15 @@ static struct smv_volume *dead_leaf(struct smv_store *store)
 {
 	struct smv_volume *volume;
 
-	for (volume = store->first; volume; volume = volume->list_next)
-		if (smv_volume_is(volume, SMV_VOLUME_PASS) && !volume->children &&
-		    smv_volume_is_dead(store, volume))
+	for (volume = store->pass_first; volume; volume = volume->pass_next)
+		if (!volume->children && smv_volume_is_dead(store, volume))
 			return volume;
 	return NULL;
 }
 
 static bool can_pass(const struct smv_store *store, const struct smv_volume *volume)
 {
-	return smv_volume_is(volume, SMV_VOLUME_PASS) &&
-	       (!smv_volume_is(volume, SMV_VOLUME_DEAD) || smv_volume_is_dead(store, volume));
+	return !smv_volume_is(volume, SMV_VOLUME_DEAD) || smv_volume_is_dead(store, volume);
 }
 
 /* Those that need no judging first: then their parents need one pass for all of them. */
@@ -54,7 +52,7 @@ static struct smv_volume *choose(struct smv_store *store)
 	volume = dead_leaf(store);
 	if (volume)
 		return volume;
-	for (volume = store->first; volume; volume = volume->list_next)
+	for (volume = store->pass_first; volume; volume = volume->pass_next)
 		if (can_pass(store, volume))
 			return volume;
 	return NULL;

@@ -69,6 +69,8 @@ struct smv_volume {
 
 	bool count_dirty; /* exceptions changed since it was last recorded */
 	u64 pass; /* ordinal of the request for the cleaner's pass */
+	struct smv_volume *pass_prev,
+		*pass_next; /* those with SMV_VOLUME_PASS, in the order of their flags */
 	u64 flush_lsn; /* of the last mark or end of a rollback */
 	u64 roll_lsn; /* of the record that began the rollback */
 	struct smv_roll *roll; /* an origin in mid-rollback */
@@ -173,6 +175,7 @@ struct smv_store {
 	u32 volume_count;
 	u32 origins, snapshots, ghosts;
 	u32 passes; /* volumes with SMV_VOLUME_PASS */
+	struct smv_volume *pass_first, *pass_end;
 	u64 pass_last;
 	u64 known_bytes; /* of all origins */
 

@@ -185,10 +185,30 @@ u64 smv_volume_chunks(const struct smv_store *store, const struct smv_volume *vo
 
 /* ---- counters by flags ------------------------------------------------ */
 
-static void tally(struct smv_store *store, const struct smv_volume *volume, u32 by)
+static void pass_enter(struct smv_store *store, struct smv_volume *volume)
 {
-	if (smv_volume_is(volume, SMV_VOLUME_PASS))
-		store->passes += by;
+	volume->pass_prev = store->pass_end;
+	volume->pass_next = NULL;
+	*(store->pass_end ? &store->pass_end->pass_next : &store->pass_first) = volume;
+	store->pass_end = volume;
+	store->passes++;
+}
+
+static void pass_leave(struct smv_store *store, struct smv_volume *volume)
+{
+	struct smv_volume *prev = volume->pass_prev, *next = volume->pass_next;
+
+	*(prev ? &prev->pass_next : &store->pass_first) = next;
+	*(next ? &next->pass_prev : &store->pass_end) = prev;
+	store->passes--;
+}
+
+static void tally(struct smv_store *store, struct smv_volume *volume, u32 by)
+{
+	if (smv_volume_is(volume, SMV_VOLUME_PASS) && by == 1)
+		pass_enter(store, volume);
+	else if (smv_volume_is(volume, SMV_VOLUME_PASS))
+		pass_leave(store, volume);
 	if (smv_volume_is(volume, SMV_VOLUME_DEAD))
 		store->ghosts += by;
 	else if (smv_volume_is_origin(volume))

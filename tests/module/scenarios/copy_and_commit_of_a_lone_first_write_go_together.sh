@@ -58,6 +58,11 @@ committed()
 	[ "$(field s0 commits)" -gt "$commits" ]
 }
 
+proven()
+{
+	[ "$(field s0 commits)" -eq $((commits + 2)) ]
+}
+
 say 'the record goes beside the copy; the origin waits, and nobody sees half a copy'
 write_held 2
 must stamp check /dev/mapper/s0-data@a --tag 1
@@ -66,6 +71,11 @@ calm store
 must wait $writer
 must stamp check /dev/mapper/s0-data@a --tag 1
 must stamp check $dev --tag 2 --from $((chunk * 128)) --count 8
+
+say 'a store that comes to rest says in one more commit that the copy is there'
+wait_for 20 proven
+wait_for 20 rests
+must proven
 
 say 'a snapshot between record and copy'
 write_held 3

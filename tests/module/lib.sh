@@ -619,6 +619,15 @@ is()
 	[ "$(field "$1" "$2")" = "$3" ]
 }
 
+# rests LABEL, for wait_for: it makes no commit any more. (A store that comes to rest makes a
+# last one, if copies went with their commits: engine/unproven.c.)
+rests()
+{
+	re_commits=$(field "$1" commits)
+	sleep 0.3
+	[ "$(field "$1" commits)" -eq "$re_commits" ]
+}
+
 settle()	# LABEL [SECONDS]: waits until the cleaner has nothing to do
 {
 	wait_for "${2:-60}" is "$1" cleaning 0

@@ -16,14 +16,6 @@ stamp write $dev --tag 1
 smv snapshot data a
 smv activate data@a
 
-# Nothing else is about to be written to the store.
-rests()
-{
-	rests_c=$(field s0 commits) rests_w=$(requests store)
-	sleep 0.4
-	[ "$(field s0 commits) $(requests store)" = "$rests_c $rests_w" ]
-}
-
 chunk=-1
 
 # A first write whose copy is held, and whose record is durable: of TAG, to $chunk. Copy and commit
@@ -32,7 +24,7 @@ write_held()	# TAG
 {
 	for wh_try in 1 2 3 4 5 6 7 8; do
 		chunk=$((chunk + 1))
-		wait_for 20 rests
+		wait_for 20 rests s0
 		commits=$(field s0 commits)
 		order store hold write 1
 		stamp write $dev --tag "$1" --from $((chunk * 128)) --count 8 & writer=$!
@@ -74,7 +66,7 @@ must stamp check $dev --tag 2 --from $((chunk * 128)) --count 8
 
 say 'a store that comes to rest says in one more commit that the copy is there'
 wait_for 20 proven
-wait_for 20 rests
+wait_for 20 rests s0
 must proven
 
 say 'a snapshot between record and copy'

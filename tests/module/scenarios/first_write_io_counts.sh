@@ -56,14 +56,6 @@ measure()	# SNAPSHOTS DEPTH WHAT RW
 		"$(decimal $copies)" $((cb * 4096 / writes))
 }
 
-# No commit any more: a store that comes to rest makes a last one (engine/unproven.c).
-rests()
-{
-	rests_c=$(field s0 commits)
-	sleep 0.4
-	[ "$(field s0 commits)" -eq "$rests_c" ]
-}
-
 header()
 {
 	printf 'TABLE %5s %6s %3s %8s %8s %8s %8s %8s %8s %8s\n' snaps what depth \
@@ -96,7 +88,7 @@ for snapshots in 1 "$many"; do
 			cond "$(per $c)" -le 15
 			cond $((cb * 4096 / writes)) -le 1024
 		fi
-		wait_for 9 rests
+		wait_for 9 rests s0
 		measure $taken $depth later write
 		eq "$o_r/$o_w/$s_r/$s_w/$copies" 0/100/0/0/0 'counts of later writes'
 		measure $taken $depth read read

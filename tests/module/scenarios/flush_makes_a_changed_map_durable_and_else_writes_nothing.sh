@@ -58,6 +58,7 @@ eq "$IO_W/$IO_WS/$IO_R" 1/3/0 'requests of a later write'
 count_ios "$origin" dd if=$dev of=/dev/null bs=4k skip=80 count=1 iflag=direct \
 	status=none
 eq "$IO_R/$IO_W" 1/0 'requests of a read'
+wait_for 9 rests s0
 count_ios "$store" dd if=/dev/zero of=$dev bs=4k seek=80 count=1 \
 	oflag=direct,dsync status=none
 eq "$IO_WS" 0 'writes to the store at a later write with FUA'

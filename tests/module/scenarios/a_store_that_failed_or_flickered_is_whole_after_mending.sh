@@ -30,7 +30,8 @@ load_until_failed()
 
 while_failed()
 {
-	cond $told -ge 1
+	! stamp write $dev@w --tag $((100 + round)) --random 1 --sync 2>/dev/null ||
+		fail 'a snapshot can be written'
 	cond "$(field s0 events)" -ge 1
 	[ "$(field s0 reason)" != % ] || fail 'no reason'
 	! dd if=$dev@first of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null || fail 'a snapshot can be read'

@@ -26,4 +26,14 @@ static inline u64 smv_checksum_data_end(struct smv_port_hash *hash)
 	return sum ? sum : 1;
 }
 
+/* The same of data in one piece. */
+static inline u64 smv_checksum_data(const void *data, u32 bytes)
+{
+	struct smv_port_hash hash;
+
+	smv_checksum_data_begin(&hash);
+	smv_checksum_data_add(&hash, data, bytes);
+	return smv_checksum_data_end(&hash);
+}
+
 #endif

@@ -45,6 +45,20 @@ struct smv_disk_key {
 	__le64 epoch;
 };
 
+static inline void smv_key_decode(const struct smv_disk_key *disk, struct smv_key *key)
+{
+	key->volume = le64_to_cpu(disk->volume);
+	key->chunk = le64_to_cpu(disk->chunk);
+	key->epoch = le64_to_cpu(disk->epoch);
+}
+
+static inline void smv_key_encode(const struct smv_key *key, struct smv_disk_key *disk)
+{
+	disk->volume = cpu_to_le64(key->volume);
+	disk->chunk = cpu_to_le64(key->chunk);
+	disk->epoch = cpu_to_le64(key->epoch);
+}
+
 struct smv_disk_value {
 	__le64 where;
 	__le64 check;

@@ -131,18 +131,7 @@ static void *source_entry(struct merge_level *level, u32 index)
 
 static void source_key(struct merge_level *level, u32 index, struct smv_key *key)
 {
-	const struct smv_disk_key *disk = source_entry(level, index);
-
-	key->volume = le64_to_cpu(disk->volume);
-	key->chunk = le64_to_cpu(disk->chunk);
-	key->epoch = le64_to_cpu(disk->epoch);
-}
-
-static void key_to_disk(const struct smv_key *key, struct smv_disk_key *disk)
-{
-	disk->volume = cpu_to_le64(key->volume);
-	disk->chunk = cpu_to_le64(key->chunk);
-	disk->epoch = cpu_to_le64(key->epoch);
+	smv_key_decode(source_entry(level, index), key);
 }
 
 static u8 *builder_next(struct merge_level *level)
@@ -317,7 +306,7 @@ static void take_change(struct smv_merge *merge, bool same)
 	if (!change->tombstone) {
 		u8 *entry = builder_next(leaf);
 
-		key_to_disk(&change->key, (struct smv_disk_key *)entry);
+		smv_key_encode(&change->key, (struct smv_disk_key *)entry);
 		memcpy(entry + sizeof(struct smv_disk_key), smv_overlay_value(change),
 		       merge->source.value_bytes);
 		merge->result.entries++;

@@ -50,13 +50,6 @@ static void damaged(struct smv_store *store, const char *what)
 
 /* ---- exceptions ---------------------------------------------------------- */
 
-static void encode_key(const struct smv_key *key, struct smv_disk_key *disk)
-{
-	disk->volume = cpu_to_le64(key->volume);
-	disk->chunk = cpu_to_le64(key->chunk);
-	disk->epoch = cpu_to_le64(key->epoch);
-}
-
 static void put_exception(struct smv_store *store, const struct smv_key *key,
 			  const struct smv_value *value)
 {
@@ -182,7 +175,7 @@ u64 smv_record_put(struct smv_store *store, struct smv_volume *volume, const str
 	struct smv_value value = { .where = where };
 	u64 lsn;
 
-	encode_key(key, &disk.key);
+	smv_key_encode(key, &disk.key);
 	disk.value.where = cpu_to_le64(where);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
 	if (smv_apply_put(store, volume, key, &value, was))
@@ -198,7 +191,7 @@ u64 smv_record_announce(struct smv_store *store, struct smv_volume *volume,
 		.was = cpu_to_le64(smv_where(SMV_WHERE_NONE, 0)),
 	};
 
-	encode_key(key, &disk.key);
+	smv_key_encode(key, &disk.key);
 	count(store, volume, 1);
 	return smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
 }
@@ -240,7 +233,7 @@ u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const 
 	struct smv_disk_record_delete disk = { .was = cpu_to_le64(was) };
 	u64 lsn;
 
-	encode_key(key, &disk.key);
+	smv_key_encode(key, &disk.key);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_DELETE, &disk, sizeof(disk));
 	if (smv_apply_delete(store, volume, key, was))
 		damaged(store, "a chunk was given up that nobody owned");
@@ -255,8 +248,8 @@ u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
 	struct smv_disk_record_rekey disk = { .value.where = cpu_to_le64(where) };
 	u64 lsn;
 
-	encode_key(from, &disk.from);
-	encode_key(to, &disk.to);
+	smv_key_encode(from, &disk.from);
+	smv_key_encode(to, &disk.to);
 	lsn = smv_journal_append(&store->journal, SMV_RECORD_REKEY, &disk, sizeof(disk));
 	if (smv_apply_rekey(store, from_volume, from, to_volume, to, &value))
 		damaged(store, "a volume's count of exceptions is wrong");

@@ -8,13 +8,6 @@
 
 #include "record.h"
 
-static inline void smv_decode_key(const struct smv_disk_key *disk, struct smv_key *key)
-{
-	key->volume = le64_to_cpu(disk->volume);
-	key->chunk = le64_to_cpu(disk->chunk);
-	key->epoch = le64_to_cpu(disk->epoch);
-}
-
 static inline struct smv_key smv_volume_key(u64 number)
 {
 	return (struct smv_key){ .volume = number };

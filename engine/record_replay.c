@@ -25,7 +25,7 @@ static int replay_put(struct smv_store *store, const void *payload, u64 *miss)
 	int error;
 
 	memcpy(&disk, payload, sizeof(disk));
-	smv_decode_key(&disk.key, &key);
+	smv_key_decode(&disk.key, &key);
 	value.where = le64_to_cpu(disk.value.where);
 	value.check = le64_to_cpu(disk.value.check);
 	was = le64_to_cpu(disk.was);
@@ -49,7 +49,7 @@ static int replay_delete(struct smv_store *store, const void *payload, u64 *miss
 	int error;
 
 	memcpy(&disk, payload, sizeof(disk));
-	smv_decode_key(&disk.key, &key);
+	smv_key_decode(&disk.key, &key);
 	was = le64_to_cpu(disk.was);
 	volume = smv_volume_number(store, key.volume);
 	if (!volume)
@@ -69,8 +69,8 @@ static int replay_rekey(struct smv_store *store, const void *payload)
 	int error;
 
 	memcpy(&disk, payload, sizeof(disk));
-	smv_decode_key(&disk.from, &from);
-	smv_decode_key(&disk.to, &to);
+	smv_key_decode(&disk.from, &from);
+	smv_key_decode(&disk.to, &to);
 	value.where = le64_to_cpu(disk.value.where);
 	value.check = le64_to_cpu(disk.value.check);
 	from_volume = smv_volume_number(store, from.volume);

@@ -444,5 +444,8 @@ int smv_exception_ge(struct smv_store *store, const struct smv_key *key, struct 
 /* Geometry in sectors and chunks. */
 u32 smv_store_chunk_sectors(const struct smv_store *store);
 u64 smv_volume_chunks(const struct smv_store *store, const struct smv_volume *volume);
+/* Of one of its chunks: the last one may be shorter. */
+u32 smv_volume_chunk_sectors(const struct smv_store *store, const struct smv_volume *volume,
+			     u64 chunk);
 
 #endif

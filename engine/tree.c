@@ -65,13 +65,9 @@ static const u8 *node_entry(const void *node, u32 bytes, u32 index)
 	return (const u8 *)node + sizeof(struct smv_disk_header) + (size_t)index * bytes;
 }
 
-static void key_from_disk(const void *from, struct smv_key *key)
+static void entry_key(const u8 *entry, struct smv_key *key)
 {
-	const struct smv_disk_key *disk = from;
-
-	key->volume = le64_to_cpu(disk->volume);
-	key->chunk = le64_to_cpu(disk->chunk);
-	key->epoch = le64_to_cpu(disk->epoch);
+	smv_key_decode((const struct smv_disk_key *)entry, key);
 }
 
 void smv_tree_leaf_entry(const void *node, u32 value_bytes, u32 index, struct smv_key *key,
@@ -79,7 +75,7 @@ void smv_tree_leaf_entry(const void *node, u32 value_bytes, u32 index, struct sm
 {
 	const u8 *entry = node_entry(node, entry_bytes(value_bytes, 0), index);
 
-	key_from_disk(entry, key);
+	entry_key(entry, key);
 	if (value)
 		memcpy(value, entry + sizeof(struct smv_disk_key), value_bytes);
 }
@@ -95,7 +91,7 @@ void smv_tree_child(const void *node, u32 index, struct smv_key *key, struct smv
 {
 	const u8 *entry = node_entry(node, entry_bytes(0, 1), index);
 
-	key_from_disk(entry, key);
+	entry_key(entry, key);
 	pointer_from_disk((const void *)(entry + sizeof(struct smv_disk_key)), child);
 }
 
@@ -118,9 +114,9 @@ int smv_tree_check_node(const void *node, u32 value_bytes)
 
 	if (level >= SMV_TREE_DEPTH_MAX || !count || count > SMV_PAYLOAD_BYTES / bytes)
 		return -EUCLEAN;
-	key_from_disk(node_entry(node, bytes, 0), &last);
+	entry_key(node_entry(node, bytes, 0), &last);
 	for (u32 i = 1; i < count; i++, last = key) {
-		key_from_disk(node_entry(node, bytes, i), &key);
+		entry_key(node_entry(node, bytes, i), &key);
 		if (smv_key_cmp(&last, &key) >= 0)
 			return -EUCLEAN;
 	}
@@ -204,7 +200,7 @@ static u32 node_search(const struct smv_tree *tree, const void *node, const stru
 		u32 middle = low + (high - low) / 2;
 		struct smv_key at;
 
-		key_from_disk(node_entry(node, bytes, middle), &at);
+		entry_key(node_entry(node, bytes, middle), &at);
 		if (smv_key_cmp(&at, key) <= 0)
 			low = middle + 1;
 		else
@@ -250,7 +246,7 @@ static int descend(struct smv_tree *tree, const struct smv_key *key, struct plac
 		if (err)
 			return err;
 		if (depth) {
-			key_from_disk(node_entry(node, 0, 0), &first);
+			entry_key(node_entry(node, 0, 0), &first);
 			if (node_level(node) != level - 1 || smv_key_cmp(&first, &separator))
 				return -EUCLEAN;
 		}

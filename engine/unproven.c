@@ -134,9 +134,7 @@ static bool is_announced(struct smv_unproven_search *search, enum smv_record_typ
 	if (type != SMV_RECORD_PUT)
 		return false;
 	memcpy(&disk, payload, sizeof(disk));
-	search->key.volume = le64_to_cpu(disk.key.volume);
-	search->key.chunk = le64_to_cpu(disk.key.chunk);
-	search->key.epoch = le64_to_cpu(disk.key.epoch);
+	smv_key_decode(&disk.key, &search->key);
 	search->where = le64_to_cpu(disk.value.where);
 	search->check = le64_to_cpu(disk.value.check);
 	return search->check && smv_where_is_chunk(search->where);
@@ -146,13 +144,11 @@ static bool is_announced(struct smv_unproven_search *search, enum smv_record_typ
 static int prepare_reading(struct smv_store *store, struct smv_unproven_search *search)
 {
 	const struct smv_volume *volume = smv_volume_number(store, search->key.volume);
-	u64 chunk_bytes = (u64)store->geometry.chunk_blocks * SMV_BLOCK_BYTES;
-	u64 start = search->key.chunk * chunk_bytes, end;
 
 	if (!volume || search->key.chunk >= smv_volume_chunks(store, volume))
 		return -EUCLEAN;
-	end = volume->sectors * SMV_SECTOR_BYTES;
-	search->bytes = end - start < chunk_bytes ? end - start : chunk_bytes;
+	search->bytes =
+		(u64)SMV_SECTOR_BYTES * smv_volume_chunk_sectors(store, volume, search->key.chunk);
 	search->block = smv_where_low(search->where) * store->geometry.chunk_blocks;
 	search->asked = 0;
 	smv_checksum_data_begin(&search->hash);

@@ -183,6 +183,15 @@ u64 smv_volume_chunks(const struct smv_store *store, const struct smv_volume *vo
 	return smv_port_div(volume->sectors + chunk_sectors - 1, chunk_sectors);
 }
 
+u32 smv_volume_chunk_sectors(const struct smv_store *store, const struct smv_volume *volume,
+			     u64 chunk)
+{
+	u32 sectors = smv_store_chunk_sectors(store);
+	u64 left = volume->sectors - chunk * sectors;
+
+	return left < sectors ? (u32)left : sectors;
+}
+
 /* ---- counters by flags ------------------------------------------------ */
 
 static void pass_enter(struct smv_store *store, struct smv_volume *volume)

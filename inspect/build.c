@@ -119,10 +119,9 @@ static int write_block(struct building *b, u64 block, const void *data)
 
 static void put_key(void *to, const struct smv_key *key)
 {
-	struct smv_disk_key disk = { .volume = cpu_to_le64(key->volume),
-				     .chunk = cpu_to_le64(key->chunk),
-				     .epoch = cpu_to_le64(key->epoch) };
+	struct smv_disk_key disk;
 
+	smv_key_encode(key, &disk);
 	memcpy(to, &disk, sizeof(disk));
 }
 

@@ -42,20 +42,13 @@ static bool read_block(struct replaying *r, u64 sequence, u32 into)
 
 /* -- records ------------------------------------------------------------------ */
 
-static void key_from(const struct smv_disk_key *disk, struct smv_key *key)
-{
-	key->volume = le64_to_cpu(disk->volume);
-	key->chunk = le64_to_cpu(disk->chunk);
-	key->epoch = le64_to_cpu(disk->epoch);
-}
-
 /* In the order they come; the last one of a key counts, NONE takes it away. */
 static void put(struct replaying *r, const struct smv_disk_key *disk, u64 where)
 {
 	struct smv_value value = { .where = where };
 	struct smv_key key;
 
-	key_from(disk, &key);
+	smv_key_decode(disk, &key);
 	if (!r->rp->rc)
 		r->rp->rc = smv_image_add_entry(r->rp->image, &key, &value);
 }

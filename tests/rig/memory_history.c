@@ -68,16 +68,11 @@ static u64 pick_chunk(struct memory_history *h, struct smv_volume *volume)
 /* Some copies' records go with them. What lies in the chunk by chance is the copy. */
 static void announce(struct memory_history *h, struct smv_job *job)
 {
-	u64 bytes = (u64)smv_store_chunk_sectors(store_of(h)) * SMV_SECTOR_BYTES, left, lsn;
-	struct smv_volume_info info;
-	struct smv_port_hash hash;
+	u32 sectors = smv_volume_chunk_sectors(store_of(h), job->volume, job->chunk);
+	u64 at = job->to.no * smv_store_chunk_sectors(store_of(h)) * SMV_SECTOR_BYTES, lsn;
+	u64 check = smv_checksum_data(h->memory->image + at, sectors * SMV_SECTOR_BYTES);
 
-	smv_volume_info(job->volume, &info);
-	left = info.sectors * SMV_SECTOR_BYTES - job->chunk * bytes;
-	smv_checksum_data_begin(&hash);
-	smv_checksum_data_add(&hash, h->memory->image + job->to.no * bytes,
-			      (u32)(left < bytes ? left : bytes));
-	if (!smv_job_announce(store_of(h), job, smv_checksum_data_end(&hash), &lsn) && below(h, 2))
+	if (!smv_job_announce(store_of(h), job, check, &lsn) && below(h, 2))
 		memory_commit(h->memory);
 }
 

@@ -49,7 +49,6 @@ static void write_copy(const struct smv_job *job, u32 bytes)
 static void announce(u64 chunk, struct smv_job *job)
 {
 	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
-	struct smv_port_hash hash;
 	u64 lsn;
 	int rc;
 
@@ -59,9 +58,9 @@ static void announce(u64 chunk, struct smv_job *job)
 	} while (memory_again(&memory, &rc));
 	EXPECT_EQ(rc, 0);
 	EXPECT_EQ(job->todo, SMV_TODO_COPY);
-	smv_checksum_data_begin(&hash);
-	smv_checksum_data_add(&hash, data, bytes_of(chunk));
-	EXPECT_EQ(smv_job_announce(memory.store, job, smv_checksum_data_end(&hash), &lsn), 0);
+	EXPECT_EQ(smv_job_announce(memory.store, job, smv_checksum_data(data, bytes_of(chunk)),
+				   &lsn),
+		  0);
 	EXPECT(lsn);
 	EXPECT_EQ(memory_commit(&memory), 0);
 }

@@ -174,15 +174,13 @@ static int job_write_together(struct world *w, u32 origin, struct smv_job *job, 
 			      u64 *lsn)
 {
 	u32 sectors = chunk_sectors_of(w, origin, (u32)job->chunk), generation;
-	struct smv_port_hash hash;
 	u64 none;
 	int error;
 
 	if (job->todo != SMV_TODO_COPY || !random_chance(&w->random, w->together_permille))
 		return -EBUSY;
-	smv_checksum_data_begin(&hash);
-	smv_checksum_data_add(&hash, data, sectors * SMV_SECTOR_BYTES);
-	error = smv_job_announce(w->host.store, job, smv_checksum_data_end(&hash), lsn);
+	error = smv_job_announce(w->host.store, job,
+				 smv_checksum_data(data, sectors * SMV_SECTOR_BYTES), lsn);
 	if (error)
 		return error;
 	w->stats.announced++;

@@ -276,6 +276,21 @@ load_point()
 	cp "/smv/points/$1/said" said
 }
 
+# each_point CMD...: for each point, with s0 active and its snapshots as expected; CMD gets its number.
+each_point()
+{
+	for ep_point in /smv/points/*; do
+		ep_point=${ep_point##*/}
+		load_point "$ep_point"
+		remember_store "$store"
+		smv activate "$store"
+		snapshots_as_expected "$ep_point"
+		"$@" "$ep_point"
+		settle s0
+		take_down
+	done
+}
+
 # snapshots_as_expected N: those that point N promises are there, and hold what they should.
 snapshots_as_expected()
 {

@@ -34,13 +34,5 @@ judge()
 
 phase2()
 {
-	for point in /smv/points/*; do
-		point=${point##*/}
-		load_point "$point"
-		remember_store "$store"
-		smv activate "$store"
-		snapshots_as_expected "$point"
-		settle s0
-		take_down
-	done
+	each_point :
 }

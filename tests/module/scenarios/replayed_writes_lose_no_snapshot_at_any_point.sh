@@ -135,22 +135,19 @@ synced_file()	# UNTIL IMAGE
 
 phase2()
 {
-	for point in /smv/points/*; do
-		point=${point##*/}
-		load_point "$point"
-		remember_store "$store"
-		smv activate "$store"
-		snapshots_as_expected "$point"
-		quiet snapmv activate roll@r0 roll@undo roll@w >/dev/null 2>&1 || :
-		wait_for 60 is s0-roll rolling 0
-		judge_roll /dev/mapper s0-roll s0-roll@
-		durable 1 3 /dev/mapper/s0-data --sectors 1-40
-		mend_super /dev/mapper/s0-fs
-		mnt /dev/mapper/s0-fs fs
-		unmnt fs
-		fsck /dev/mapper/s0-fs
-		settle s0
-		snapshots_as_expected "$point"
-		take_down
-	done
+	each_point all_is_there
+}
+
+all_is_there()	# POINT
+{
+	quiet snapmv activate roll@r0 roll@undo roll@w >/dev/null 2>&1 || :
+	wait_for 60 is s0-roll rolling 0
+	judge_roll /dev/mapper s0-roll s0-roll@
+	durable 1 3 /dev/mapper/s0-data --sectors 1-40
+	mend_super /dev/mapper/s0-fs
+	mnt /dev/mapper/s0-fs fs
+	unmnt fs
+	fsck /dev/mapper/s0-fs
+	settle s0
+	snapshots_as_expected "$1"
 }

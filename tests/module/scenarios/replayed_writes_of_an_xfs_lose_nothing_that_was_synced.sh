@@ -94,19 +94,15 @@ recovered()	# DM-NAME UNTIL
 
 phase2()
 {
-	for point in /smv/points/*; do
-		point=${point##*/}
-		load_point "$point"
-		remember_store "$store"
-		smv activate "$store"
-		snapshots_as_expected "$point"
-		recovered s0-fs ''
-		for volume in $(snapmv list -q | grep '@'); do
-			quiet snapmv activate "$volume"
-			recovered "s0-$volume" "snapshot+ $volume"
-			quiet snapmv deactivate "$volume"
-		done
-		settle s0
-		take_down
+	each_point all_recovered
+}
+
+all_recovered()
+{
+	recovered s0-fs ''
+	for volume in $(snapmv list -q | grep '@'); do
+		quiet snapmv activate "$volume"
+		recovered "s0-$volume" "snapshot+ $volume"
+		quiet snapmv deactivate "$volume"
 	done
 }

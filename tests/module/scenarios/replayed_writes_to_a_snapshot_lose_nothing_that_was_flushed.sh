@@ -63,16 +63,12 @@ judge()
 
 phase2()
 {
-	for point in /smv/points/*; do
-		point=${point##*/}
-		load_point "$point"
-		remember_store "$store"
-		smv activate "$store"
-		snapshots_as_expected "$point"
-		if snapmv activate data@a; then
-			durable /dev/mapper/s0-data@a
-		fi
-		settle s0
-		take_down
-	done
+	each_point flushed_is_there
+}
+
+flushed_is_there()
+{
+	if snapmv activate data@a; then
+		durable /dev/mapper/s0-data@a
+	fi
 }

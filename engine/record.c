@@ -3,9 +3,10 @@
  * Each kind of record has one function that makes it (journal first, then
  * apply) and one that replays it (apply alone), so run time and recovery cannot
  * differ; but for a put whose copy is under way, which is in the journal first, and
- * in the map when that is complete (unproven.c). Records state what is, not what to do: a put names what it replaced,
- * so that replay knows which chunks it took and gave without reading the tree
- * (I-REPLAY). It is the only door to both journal and map (I-ONE-LOG).
+ * in the map when that is complete (unproven.c). Records state what is, not what to
+ * do: a put names what it replaced, so that replay knows which chunks it took and
+ * gave without reading the tree (I-REPLAY). It is the only door to both journal and
+ * map (I-ONE-LOG).
  *
  * Crash: a record is there whole or not at all, and with all the others of its
  * call, since a commit takes whatever whole calls have appended (I-ATOMIC).

@@ -3,9 +3,10 @@
  * Units, the jobs of a store under way, and the copies they make.
  *
  * Promises: a copy reads all, then writes all (durably, if its record goes with
- * it), then calls done() in a worker; it is asynchronous throughout, and any number run side by side. A unit keeps a
- * reference on the generation of data I/O from the moment the engine named its
- * chunks until it is put, so that no chunk it reads or writes is reused before.
+ * it), then calls done() in a worker; it is asynchronous throughout, and any
+ * number run side by side. A unit keeps a reference on the generation of data I/O
+ * from the moment the engine named its chunks until it is put, so that no chunk it
+ * reads or writes is reused before.
  *
  * Rules: the units are allocated once, SMV_UNITS a store; whoever needs several
  * takes all or none, so that two who wait cannot hold each other's. Pages come

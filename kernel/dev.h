@@ -143,12 +143,14 @@ struct smv_dev {
 
 	/* first writes gathered; under lock */
 	unsigned int copying, copied, committing;
-	unsigned int announced,
-		announced_seen; /* records that went with their copies, so far and when last looked at */
-	u64 commit_ns; /* what commits take, about */
-	u64 checksum_ns; /* what the checksum of a chunk takes */
 	unsigned int depth; /* how many there were at once, of late */
 	bool commit_asked; /* not only by gathered writes */
+
+	/* copies that go with their commits */
+	unsigned int announced; /* so many have, up to now */
+	unsigned int announced_seen; /* when prove_worker() last looked */
+	u64 commit_ns; /* what commits take, about */
+	u64 checksum_ns; /* what the checksum of a chunk takes */
 
 	/* data I/O on the store, in two generations; under lock, but for the counters */
 	atomic_t ios[2];

@@ -104,6 +104,9 @@ disconnect()
 
 truncate -s 24M image
 modprobe nbd max_part=0
+# When nbd connects anew its I/O scheduler is changed; 6.1's mq-deadline has once warned then (dd_exit_sched)
+# that requests of the lost connection were not all counted as done. That is between those two.
+echo none >/sys/block/nbd0/queue/scheduler
 ip link set lo up
 connect
 prepare /dev/nbd0 100

@@ -11,7 +11,8 @@
  *
  * Structure: a look-up asks all three layers for their nearest entry, takes the
  * nearest of these, and goes on behind it if it is a tombstone. The tree is not
- * asked if an overlay has the very key looked for.
+ * asked if an overlay has the very key looked for. A search that ends within the
+ * chunk it begins in is answered by the overlays' index.
  *
  * Crash: memory only.
  *
@@ -47,21 +48,29 @@ static int compare(int direction, const struct smv_key *a, const struct smv_key 
 }
 
 static const struct smv_overlay_entry *overlay_search(const struct smv_overlay *overlay,
-						      int direction, const struct smv_key *key)
+						      int direction, const struct smv_key *key,
+						      const struct smv_key *limit)
 {
+	if (smv_key_same_chunk(key, limit))
+		return direction > 0 ? smv_overlay_chunk_ge(overlay, key) :
+				       smv_overlay_chunk_le(overlay, key);
 	return direction > 0 ? smv_overlay_ge(overlay, key) : smv_overlay_le(overlay, key);
 }
 
-/* The nearest entry of the overlays; the topmost of two with the same key. */
+/*
+ * The nearest entry of the overlays up to @limit, maybe one beyond; the topmost of
+ * two with the same key.
+ */
 static const struct smv_overlay_entry *overlays_search(const struct smv_map *map, int direction,
-						       const struct smv_key *key)
+						       const struct smv_key *key,
+						       const struct smv_key *limit)
 {
 	const struct smv_overlay_entry *top, *below;
 
-	top = overlay_search(&map->overlay[map->active], direction, key);
+	top = overlay_search(&map->overlay[map->active], direction, key, limit);
 	if (!map->frozen || (top && !smv_key_cmp(&top->key, key)))
 		return top;
-	below = overlay_search(&map->overlay[!map->active], direction, key);
+	below = overlay_search(&map->overlay[!map->active], direction, key, limit);
 	if (!top || (below && compare(direction, &below->key, &top->key) < 0))
 		return below;
 	return top;
@@ -89,7 +98,8 @@ static int search(struct smv_map *map, int direction, const struct smv_key *key,
 
 	/* Each turn but the last passes a tombstone. */
 	while (compare(direction, &from, limit) <= 0) {
-		const struct smv_overlay_entry *entry = overlays_search(map, direction, &from);
+		const struct smv_overlay_entry *entry =
+			overlays_search(map, direction, &from, limit);
 
 		if (!entry || smv_key_cmp(&entry->key, &from)) {
 			int err = tree_search(map, direction, &from, found, value, miss);

@@ -15,22 +15,28 @@
  *    whatever their heights, and reserve() can count on that (I-RESERVED: after
  *    a reserve of n, n puts cannot fail);
  *  - the heights come from a generator with a fixed seed: the same puts make
- *    the same list, so a history replays exactly.
+ *    the same list, so a history replays exactly;
+ *  - the first entry of each (volume, chunk), and no other, is in the index: a hash
+ *    table whose buckets are chained through the entries by their place in the
+ *    slabs (a ref). A look-up within a chunk starts there, and searches the list
+ *    only if it would have to pass more than CHUNK_STEPS entries.
  *
  * One slab is there from the beginning, and a cleared overlay keeps what it has: who
  * finds no memory for more finds room after a checkpoint.
  *
  * It is memory only: a crash takes it and the journal's replay makes it again.
  *
- * Weak side: heights can be foreseen, so somebody who chooses keys could make
- * a slow list, but not a wrong one.
+ * Weak side: heights and buckets can be foreseen, so somebody who chooses keys could
+ * make a slow list and full buckets, but no wrong ones.
  */
 #include "overlay.h"
 
 #define SLAB_BYTES (256u * 1024)
+#define SLAB_WORDS (SLAB_BYTES / (u32)sizeof(u64))
+#define CHUNK_STEPS 16u
 
 struct smv_overlay_slab {
-	u64 word[SLAB_BYTES / sizeof(u64)];
+	u64 word[SLAB_WORDS];
 };
 
 static u32 entry_bytes(const struct smv_overlay *overlay, u32 levels)
@@ -49,6 +55,11 @@ static u32 slabs_max(const struct smv_overlay *overlay)
 	return overlay->limit / per_slab(overlay) + 1;
 }
 
+static size_t bucket_bytes(const struct smv_overlay *overlay)
+{
+	return sizeof(*overlay->bucket) << overlay->bucket_bits;
+}
+
 int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u32 value_bytes,
 		     u32 limit)
 {
@@ -60,10 +71,11 @@ int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u
 	overlay->value_bytes = value_bytes;
 	overlay->limit = limit;
 	overlay->seed = 2463534242u;
+	while (limit >> overlay->bucket_bits > 1)
+		overlay->bucket_bits++;
 	overlay->slab = smv_host_alloc(host, slabs_max(overlay) * sizeof(*overlay->slab));
-	if (!overlay->slab)
-		return -ENOMEM;
-	err = smv_overlay_reserve(overlay, 1);
+	overlay->bucket = smv_host_alloc(host, bucket_bytes(overlay));
+	err = overlay->slab && overlay->bucket ? smv_overlay_reserve(overlay, 1) : -ENOMEM;
 	if (err)
 		smv_overlay_exit(overlay);
 	return err;
@@ -71,12 +83,12 @@ int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u
 
 void smv_overlay_exit(struct smv_overlay *overlay)
 {
-	if (!overlay->slab)
-		return;
 	while (overlay->slabs)
 		smv_host_free(&overlay->host, overlay->slab[--overlay->slabs], SLAB_BYTES);
 	smv_host_free(&overlay->host, overlay->slab, slabs_max(overlay) * sizeof(*overlay->slab));
+	smv_host_free(&overlay->host, overlay->bucket, bucket_bytes(overlay));
 	overlay->slab = NULL;
+	overlay->bucket = NULL;
 }
 
 /* Entries that fit for certain into the memory there is. */
@@ -162,6 +174,87 @@ const struct smv_overlay_entry *smv_overlay_next(const struct smv_overlay *overl
 	return links_of(overlay, entry)[0];
 }
 
+/* ---- the index of chunks ------------------------------------------------- */
+
+static struct smv_overlay_entry *entry_at(const struct smv_overlay *overlay, u32 ref)
+{
+	u32 word = ref - 1;
+
+	return (struct smv_overlay_entry *)&overlay->slab[word / SLAB_WORDS]
+		->word[word % SLAB_WORDS];
+}
+
+/* The bucket of a volume and chunk: multiplicative hashing (Knuth 3, 6.4), with 2^64 by the golden ratio. */
+static u32 *bucket_of(const struct smv_overlay *overlay, const struct smv_key *key)
+{
+	u64 hash = (key->chunk + (key->volume << 40 | key->volume >> 24)) * 0x9e3779b97f4a7c15ULL;
+
+	return overlay->bucket + (hash >> 32 >> (32 - overlay->bucket_bits));
+}
+
+/* The first entry of @key's chunk; NULL: there is none, or no @steps were left. */
+static const struct smv_overlay_entry *chunk_first(const struct smv_overlay *overlay,
+						   const struct smv_key *key, u32 *steps)
+{
+	const struct smv_overlay_entry *entry;
+	u32 ref = *bucket_of(overlay, key);
+
+	for (; ref && *steps; ref = entry->ref, --*steps) {
+		entry = entry_at(overlay, ref);
+		if (smv_key_same_chunk(&entry->key, key))
+			return entry;
+	}
+	return NULL;
+}
+
+const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *overlay,
+						     const struct smv_key *key)
+{
+	u32 steps = CHUNK_STEPS;
+	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps);
+
+	for (; entry && steps && smv_key_cmp(&entry->key, key) < 0; steps--)
+		entry = smv_overlay_next(overlay, entry);
+	if (!steps)
+		entry = smv_overlay_ge(overlay, key);
+	return entry && smv_key_same_chunk(&entry->key, key) ? entry : NULL;
+}
+
+const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *overlay,
+						     const struct smv_key *key)
+{
+	u32 steps = CHUNK_STEPS;
+	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps), *last = NULL;
+
+	for (; entry && steps && smv_key_cmp(&entry->key, key) <= 0; steps--) {
+		last = entry;
+		entry = smv_overlay_next(overlay, entry);
+	}
+	if (!steps)
+		last = smv_overlay_le(overlay, key);
+	return last && smv_key_same_chunk(&last->key, key) ? last : NULL;
+}
+
+/* A new entry, known by @ref and linked, is the first of its chunk: instead of the next one, if that was. */
+static void index_add(struct smv_overlay *overlay, struct smv_overlay_entry *entry, u32 ref)
+{
+	const struct smv_overlay_entry *next = smv_overlay_next(overlay, entry);
+	u32 *link = bucket_of(overlay, &entry->key);
+	struct smv_overlay_entry *first;
+
+	if (next && smv_key_same_chunk(&next->key, &entry->key)) {
+		while ((first = entry_at(overlay, *link)) != next)
+			link = &first->ref;
+		entry->ref = first->ref;
+		first->ref = 0;
+	} else {
+		entry->ref = *link;
+	}
+	*link = ref;
+}
+
+/* ---- putting ------------------------------------------------------------- */
+
 static u32 random_levels(struct smv_overlay *overlay)
 {
 	u32 levels = 1, bits;
@@ -174,24 +267,22 @@ static u32 random_levels(struct smv_overlay *overlay)
 	return levels;
 }
 
-/* Memory for an entry; NULL if none was reserved. */
-static struct smv_overlay_entry *take(struct smv_overlay *overlay, u32 levels)
+/* Memory for an entry, by its ref; 0 if none was reserved. */
+static u32 take(struct smv_overlay *overlay, u32 levels)
 {
-	struct smv_overlay_entry *entry;
+	u32 ref;
 
 	SMV_ASSERT(room(overlay) && overlay->count < overlay->limit);
 	if (!room(overlay))
-		return NULL;
+		return 0;
 	if (overlay->slab_used + entry_bytes(overlay, SMV_OVERLAY_LEVELS) > SLAB_BYTES) {
 		overlay->slab_now++;
 		overlay->slab_used = 0;
 	}
-	entry = (struct smv_overlay_entry *)((u8 *)overlay->slab[overlay->slab_now] +
-					     overlay->slab_used);
+	ref = overlay->slab_now * SLAB_WORDS + overlay->slab_used / (u32)sizeof(u64) + 1;
 	overlay->slab_used += entry_bytes(overlay, levels);
 	overlay->count++;
-	entry->levels = levels;
-	return entry;
+	return ref;
 }
 
 static void set_value(struct smv_overlay *overlay, struct smv_overlay_entry *entry,
@@ -204,23 +295,12 @@ static void set_value(struct smv_overlay *overlay, struct smv_overlay_entry *ent
 		memset(entry + 1, 0, overlay->value_bytes);
 }
 
-void smv_overlay_put(struct smv_overlay *overlay, const struct smv_key *key, const void *value)
+static void link_in(struct smv_overlay *overlay, struct smv_overlay_entry *entry,
+		    const struct smv_overlay_entry **before)
 {
-	const struct smv_overlay_entry *before[SMV_OVERLAY_LEVELS];
-	struct smv_overlay_entry *entry, **link;
+	struct smv_overlay_entry **link;
 	u32 level;
 
-	search(overlay, key, before);
-	entry = links_of(overlay, before[0])[0];
-	if (entry && !smv_key_cmp(&entry->key, key)) {
-		set_value(overlay, entry, value);
-		return;
-	}
-	entry = take(overlay, random_levels(overlay));
-	if (!entry)
-		return;
-	entry->key = *key;
-	set_value(overlay, entry, value);
 	for (level = 0; level < entry->levels; level++) {
 		link = (struct smv_overlay_entry **)links_of(overlay, before[level]) + level;
 		((struct smv_overlay_entry **)links_of(overlay, entry))[level] = *link;
@@ -228,9 +308,41 @@ void smv_overlay_put(struct smv_overlay *overlay, const struct smv_key *key, con
 	}
 }
 
+static void add(struct smv_overlay *overlay, const struct smv_key *key, const void *value,
+		const struct smv_overlay_entry **before)
+{
+	u32 levels = random_levels(overlay), ref = take(overlay, levels);
+	struct smv_overlay_entry *entry;
+
+	if (!ref)
+		return;
+	entry = entry_at(overlay, ref);
+	entry->key = *key;
+	entry->ref = 0;
+	entry->levels = (u16)levels;
+	set_value(overlay, entry, value);
+	link_in(overlay, entry, before);
+	if (!before[0] || !smv_key_same_chunk(&before[0]->key, key))
+		index_add(overlay, entry, ref);
+}
+
+void smv_overlay_put(struct smv_overlay *overlay, const struct smv_key *key, const void *value)
+{
+	const struct smv_overlay_entry *before[SMV_OVERLAY_LEVELS];
+	struct smv_overlay_entry *entry;
+
+	search(overlay, key, before);
+	entry = links_of(overlay, before[0])[0];
+	if (entry && !smv_key_cmp(&entry->key, key))
+		set_value(overlay, entry, value);
+	else
+		add(overlay, key, value, before);
+}
+
 void smv_overlay_clear(struct smv_overlay *overlay)
 {
 	memset(overlay->head, 0, sizeof(overlay->head));
+	memset(overlay->bucket, 0, bucket_bytes(overlay));
 	overlay->count = 0;
 	overlay->slab_now = 0;
 	overlay->slab_used = 0;

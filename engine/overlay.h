@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * An ordered map in memory of what changed since a checkpoint: a skip list in
- * an arena that is emptied as a whole. Deleted keys stay as tombstones.
+ * an arena that is emptied as a whole, with an index of its chunks. Deleted keys
+ * stay as tombstones.
  */
 #ifndef SMV_OVERLAY_H
 #define SMV_OVERLAY_H
@@ -12,8 +13,9 @@
 
 struct smv_overlay_entry {
 	struct smv_key key;
-	u32 tombstone; /* 1: there is no such key, whatever lies below says */
-	u32 levels;
+	u32 ref; /* of the next in its bucket; 0: none, or not the first of its chunk */
+	u16 levels;
+	bool tombstone; /* there is no such key, whatever lies below says */
 	/* followed by the value (value_bytes, a multiple of 8), then the links */
 };
 
@@ -29,6 +31,8 @@ struct smv_overlay {
 	struct smv_overlay_slab **slab;
 	u32 slab_now;
 	u32 slab_used;
+	u32 *bucket; /* refs: the first entries of chunks, by a hash of volume and chunk */
+	u32 bucket_bits;
 	struct smv_overlay_entry *head[SMV_OVERLAY_LEVELS];
 };
 
@@ -48,6 +52,11 @@ const struct smv_overlay_entry *smv_overlay_ge(const struct smv_overlay *overlay
 					       const struct smv_key *key);
 const struct smv_overlay_entry *smv_overlay_le(const struct smv_overlay *overlay,
 					       const struct smv_key *key);
+/* The same among the entries of @key's volume and chunk; mostly without a search. */
+const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *overlay,
+						     const struct smv_key *key);
+const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *overlay,
+						     const struct smv_key *key);
 /* The entry after this one; NULL: none. */
 const struct smv_overlay_entry *smv_overlay_next(const struct smv_overlay *overlay,
 						 const struct smv_overlay_entry *entry);

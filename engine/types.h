@@ -79,6 +79,11 @@ static inline int smv_key_cmp(const struct smv_key *a, const struct smv_key *b)
 	return 0;
 }
 
+static inline bool smv_key_same_chunk(const struct smv_key *a, const struct smv_key *b)
+{
+	return a->chunk == b->chunk && a->volume == b->volume;
+}
+
 /* The key after @key; false if there is none. */
 static inline bool smv_key_next(struct smv_key *key)
 {

@@ -156,7 +156,7 @@ UNIT_TEST(a_failed_allocation_leaves_the_overlay_whole)
 {
 	u32 i;
 
-	for (i = 1; i <= 2; i++) {
+	for (i = 1; i <= 3; i++) {
 		rig_host_fail_at(i);
 		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100), -ENOMEM);
 		EXPECT_EQ(rig_host_live(), 0);
@@ -245,8 +245,24 @@ static void check_walk(void)
 	EXPECT_EQ(overlay.count, count);
 }
 
+/* The same entry as the search finds, if it is of the same chunk. */
+static void check_chunk(const struct smv_key *key)
+{
+	const struct smv_overlay_entry *entry = smv_overlay_ge(&overlay, key);
+
+	if (entry && !smv_key_same_chunk(&entry->key, key))
+		entry = NULL;
+	EXPECT(smv_overlay_chunk_ge(&overlay, key) == entry);
+	entry = smv_overlay_le(&overlay, key);
+	if (entry && !smv_key_same_chunk(&entry->key, key))
+		entry = NULL;
+	EXPECT(smv_overlay_chunk_le(&overlay, key) == entry);
+}
+
 static void check_neighbours(u32 n)
 {
+	struct smv_key key = key_of(n);
+
 	long long below = (long long)n, above = n;
 
 	while (below >= 0 && !model[below])
@@ -255,6 +271,52 @@ static void check_neighbours(u32 n)
 		above++;
 	EXPECT_EQ(le(n), below);
 	EXPECT_EQ(ge(n), above < LIMIT ? above : -1);
+	check_chunk(&key);
+}
+
+/* More entries of a chunk than a look-up passes, put in any order, and chunks without any beside. */
+UNIT_TEST(chunks_of_many_entries_are_found_in_any_order)
+{
+	struct smv_key key = { 3, 0, 0 };
+	u64 i, chunk, epoch;
+
+	begin(LIMIT);
+	EXPECT_EQ(smv_overlay_reserve(&overlay, LIMIT), 0);
+	for (i = 0; i < LIMIT; i++) {
+		key.chunk = unit_below(50) * 2;
+		key.epoch = 1 + unit_below(200);
+		smv_overlay_put(&overlay, &key, NULL);
+		check_chunk(&key);
+	}
+	for (chunk = 0; chunk < 101; chunk++)
+		for (epoch = 0; epoch < 203; epoch++)
+			check_chunk(&(struct smv_key){ 3, chunk, epoch });
+	end();
+}
+
+/* All in one bucket: multiples of the inverse of what bucket_of() multiplies with. */
+UNIT_TEST(chunks_that_share_a_bucket_are_found)
+{
+	struct smv_key key = { 0, 0, 2 };
+	u64 i;
+
+	begin(LIMIT);
+	for (i = 0; i < 100; i++) {
+		EXPECT_EQ(smv_overlay_reserve(&overlay, 2), 0);
+		key.chunk = i * 0xf1de83e19937733dULL;
+		key.epoch = 2;
+		smv_overlay_put(&overlay, &key, NULL);
+		key.epoch = 1;
+		smv_overlay_put(&overlay, &key, NULL);
+	}
+	for (i = 1; i >> overlay.bucket_bits == 0; i++)
+		EXPECT(!overlay.bucket[i]);
+	for (i = 0; i < 400; i++) {
+		key.chunk = i / 2 * 0xf1de83e19937733dULL;
+		key.epoch = i % 2 ? 3 : 0;
+		check_chunk(&key);
+	}
+	end();
 }
 
 UNIT_TEST(random_histories_equal_a_sorted_array)

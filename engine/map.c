@@ -108,9 +108,9 @@ static int search(struct smv_map *map, int direction, const struct smv_key *key,
 				return err;
 			if (!err && (!entry || compare(direction, found, &entry->key) < 0))
 				return compare(direction, found, limit) <= 0 ? 0 : -ENOENT;
+			if (!entry || compare(direction, &entry->key, limit) > 0)
+				return -ENOENT;
 		}
-		if (!entry || compare(direction, &entry->key, limit) > 0)
-			return -ENOENT;
 		if (!entry->tombstone) {
 			take(map, entry, found, value);
 			return 0;

@@ -207,17 +207,22 @@ static const struct smv_overlay_entry *chunk_first(const struct smv_overlay *ove
 	return NULL;
 }
 
+static bool is_in_chunk(const struct smv_overlay_entry *entry, const struct smv_key *key)
+{
+	return entry && smv_key_same_chunk(&entry->key, key);
+}
+
 const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *overlay,
 						     const struct smv_key *key)
 {
 	u32 steps = CHUNK_STEPS;
 	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps);
 
-	for (; entry && steps && smv_key_cmp(&entry->key, key) < 0; steps--)
+	for (; steps && is_in_chunk(entry, key) && entry->key.epoch < key->epoch; steps--)
 		entry = smv_overlay_next(overlay, entry);
 	if (!steps)
 		entry = smv_overlay_ge(overlay, key);
-	return entry && smv_key_same_chunk(&entry->key, key) ? entry : NULL;
+	return is_in_chunk(entry, key) ? entry : NULL;
 }
 
 const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *overlay,
@@ -226,13 +231,13 @@ const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *o
 	u32 steps = CHUNK_STEPS;
 	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps), *last = NULL;
 
-	for (; entry && steps && smv_key_cmp(&entry->key, key) <= 0; steps--) {
+	for (; steps && is_in_chunk(entry, key) && entry->key.epoch <= key->epoch; steps--) {
 		last = entry;
 		entry = smv_overlay_next(overlay, entry);
 	}
 	if (!steps)
 		last = smv_overlay_le(overlay, key);
-	return last && smv_key_same_chunk(&last->key, key) ? last : NULL;
+	return is_in_chunk(last, key) ? last : NULL;
 }
 
 /* A new entry, known by @ref and linked, is the first of its chunk: instead of the next one, if that was. */

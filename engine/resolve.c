@@ -93,21 +93,26 @@ int smv_resolve_pending(struct smv_store *store, struct smv_volume *origin, u64 
 	return walk(store, held->parent, held->asof, chunk, origin->roll_epoch - 1, where, miss);
 }
 
+/* The origin's epoch as of which @snapshot sees what none of its line has written. */
+static u64 rests_on(const struct smv_volume *snapshot)
+{
+	while (snapshot->parent->parent)
+		snapshot = snapshot->parent;
+	return snapshot->asof;
+}
+
 int smv_resolve(struct smv_store *store, struct smv_volume *volume, u64 chunk, u64 *where,
 		u64 *miss)
 {
-	struct smv_volume *origin = volume->origin, *below = volume;
-	u64 epoch = volume->epoch;
+	struct smv_volume *origin = volume->origin;
 	int error;
 
 	if (volume == origin) {
 		error = smv_resolve_pending(store, origin, chunk, where, miss);
 	} else {
-		error = walk(store, volume, epoch, chunk, ~0ULL, where, miss);
-		for (; below->parent; below = below->parent)
-			epoch = below->asof;
+		error = walk(store, volume, volume->epoch, chunk, ~0ULL, where, miss);
 		if (error == -ENOENT && smv_volume_is_rolling(origin) &&
-		    epoch >= origin->roll_epoch)
+		    rests_on(volume) >= origin->roll_epoch)
 			error = smv_resolve_pending(store, origin, chunk, where, miss);
 	}
 	if (error == -ENOENT) {

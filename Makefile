@@ -205,12 +205,12 @@ $(BUILD)/helpers/%: tests/module/helpers/%.c Makefile
 		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
 		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
 
-# What `make bench' runs: in the guest, and over the engine in user space.
+# What `make bench' runs: in the guest, over the engine in user space, and in QEMU (bench/profile).
 
 bench_guest := $(patsubst bench/guest/%.c,$(BUILD)/bench/guest/%,$(wildcard bench/guest/*.c))
 bench_user := $(patsubst bench/user/%.c,$(BUILD)/bench/%,$(wildcard bench/user/*.c))
 
-bench-programs: $(bench_guest) $(bench_user)
+bench-programs: $(bench_guest) $(bench_user) $(BUILD)/bench/profile.so
 
 $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 	$(say) CC $@
@@ -218,6 +218,11 @@ $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 	$(Q)$(CC) -O2 -g -static $(DEFS) $(WARN) -MMD -MP -MT $@ \
 		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
 		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
+
+$(BUILD)/bench/profile.so: bench/host/profile.c Makefile
+	$(say) CC $@
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -g -shared -fPIC $(DEFS) $(WARN) -o $@.$$$$ $< && mv $@.$$$$ $@
 
 $(BUILD)/obj/bench/%.o: INC += -Itests/rig
 

@@ -55,7 +55,7 @@ def sections(quick):
         matrix('count', 'count', '64 320', [
             cases('64K', 1, 64),
             cases('64K', 8, 64, 'snapshot snapmv'),
-            cases('64K', 1000, 64, 'thin snapmv')], fewer, count=True),
+            cases('64K', 1000, 64, 'thin snapmv')], fewer, times=16, count=True),
         # Disks as fast as memory: the CPU bounds everything.
         matrix('ram', 'ram', '128 512', [
             cases('64K', 1, 256),

@@ -66,7 +66,8 @@ def sections(quick):
                EVERYTHING.replace('first-1M-1 ', '')),
         matrix('ram-256K', 'ram', '128 512', [cases('256K', 1, 64)], few, CORE, memory=2048),
         Section('commands', 'commands', {
-            'COUNTS': '1 1000' if quick else '1 10000', 'TIMES': 20 if quick else 50}),
+            'COUNTS': '1 1000' if quick else '1 10000', 'TIMES': 20 if quick else 50},
+                count=True),
         Section('checkpoint', 'checkpoint', {
             'SECONDS_EACH': 5 if quick else 15, 'ROUNDS': 1 if quick else 2}, memory=3072),
         Section('mixed', 'mixed', {'SECONDS_EACH': 5 if quick else 15}, memory=2560),

@@ -21,15 +21,16 @@
  */
 #include "map.h"
 
-int smv_map_init(struct smv_map *map, const struct smv_host *host, u32 value_bytes, u32 limit)
+int smv_map_init(struct smv_map *map, const struct smv_host *host, u32 value_bytes, u32 limit,
+		 u32 usual)
 {
 	int err;
 
 	memset(map, 0, sizeof(*map));
-	err = smv_overlay_init(&map->overlay[0], host, value_bytes, limit);
+	err = smv_overlay_init(&map->overlay[0], host, value_bytes, limit, usual);
 	if (err)
 		return err;
-	err = smv_overlay_init(&map->overlay[1], host, value_bytes, limit);
+	err = smv_overlay_init(&map->overlay[1], host, value_bytes, limit, usual);
 	if (err)
 		smv_overlay_exit(&map->overlay[0]);
 	return err;

@@ -16,7 +16,9 @@ struct smv_map {
 	struct smv_tree tree;
 };
 
-int smv_map_init(struct smv_map *map, const struct smv_host *host, u32 value_bytes, u32 limit);
+/* As smv_overlay_init(), for each overlay. */
+int smv_map_init(struct smv_map *map, const struct smv_host *host, u32 value_bytes, u32 limit,
+		 u32 usual);
 void smv_map_exit(struct smv_map *map);
 
 /* The first entry in [key, limit], the last in [limit, key]. -ENOENT, -EAGAIN, -EUCLEAN. */

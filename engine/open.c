@@ -172,10 +172,10 @@ static int set_up_maps(struct smv_store *store)
 	if (exceptions < store->overlay_limit)
 		exceptions = store->overlay_limit;
 	error = smv_map_init(&store->exceptions, &store->host, sizeof(struct smv_disk_value),
-			     exceptions);
+			     exceptions, store->overlay_limit);
 	return error ? error :
 		       smv_map_init(&store->volumes, &store->host, sizeof(struct smv_disk_volume),
-				    volumes);
+				    volumes, SMV_VOLUME_CHANGES);
 }
 
 static int set_up_layers(struct smv_store *store, const struct smv_disk_super *super)

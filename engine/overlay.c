@@ -61,7 +61,7 @@ static size_t bucket_bytes(const struct smv_overlay *overlay)
 }
 
 int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u32 value_bytes,
-		     u32 limit)
+		     u32 limit, u32 usual)
 {
 	int err;
 
@@ -71,7 +71,7 @@ int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u
 	overlay->value_bytes = value_bytes;
 	overlay->limit = limit;
 	overlay->seed = 2463534242u;
-	while (limit >> overlay->bucket_bits > 1)
+	while (usual >> overlay->bucket_bits > 1)
 		overlay->bucket_bits++;
 	overlay->slab = smv_host_alloc(host, slabs_max(overlay) * sizeof(*overlay->slab));
 	overlay->bucket = smv_host_alloc(host, bucket_bytes(overlay));

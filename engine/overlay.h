@@ -36,9 +36,12 @@ struct smv_overlay {
 	struct smv_overlay_entry *head[SMV_OVERLAY_LEVELS];
 };
 
-/* @limit entries at most; memory for the first comes at once, more with smv_overlay_reserve(). */
+/*
+ * @limit entries at most, usually up to @usual: for these the index is. Memory for the first comes at
+ * once, more with smv_overlay_reserve().
+ */
 int smv_overlay_init(struct smv_overlay *overlay, const struct smv_host *host, u32 value_bytes,
-		     u32 limit);
+		     u32 limit, u32 usual);
 void smv_overlay_exit(struct smv_overlay *overlay);
 
 /* Makes sure that @entries more can be put. -EBUSY: past the limit; -ENOMEM. May allocate. */

@@ -12,7 +12,7 @@ static struct smv_overlay nothing;
 static void begin(u64 blocks, u32 chunk_blocks)
 {
 	rig_begin(blocks, chunk_blocks, 16);
-	EXPECT_EQ(smv_overlay_init(&nothing, &rig_host, 16, 16), 0);
+	EXPECT_EQ(smv_overlay_init(&nothing, &rig_host, 16, 16, 16), 0);
 }
 
 static void end(void)

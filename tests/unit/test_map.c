@@ -42,7 +42,7 @@ static struct smv_value value_of(u32 n, u64 chunk)
 
 static void begin_map(void)
 {
-	EXPECT_EQ(smv_map_init(&map, &rig_host, sizeof(struct smv_value), KEYS), 0);
+	EXPECT_EQ(smv_map_init(&map, &rig_host, sizeof(struct smv_value), KEYS, KEYS), 0);
 	map.tree = rig.tree;
 }
 
@@ -460,7 +460,7 @@ UNIT_TEST(without_memory_no_map_is_made)
 
 	for (u64 n = 1; n <= 4; n++) {
 		rig_host_fail_at(n);
-		EXPECT_EQ(smv_map_init(&map, &rig_host, 16, 100), -ENOMEM);
+		EXPECT_EQ(smv_map_init(&map, &rig_host, 16, 100, 100), -ENOMEM);
 		EXPECT_EQ(rig_host_live(), live);
 	}
 	rig_host_reset();

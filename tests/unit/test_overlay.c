@@ -52,7 +52,7 @@ static long long le(u64 n)
 
 static void begin(u32 limit)
 {
-	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, sizeof(struct value), limit), 0);
+	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, sizeof(struct value), limit, limit), 0);
 }
 
 static void end(void)
@@ -158,7 +158,7 @@ UNIT_TEST(a_failed_allocation_leaves_the_overlay_whole)
 
 	for (i = 1; i <= 3; i++) {
 		rig_host_fail_at(i);
-		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100), -ENOMEM);
+		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 100, 100), -ENOMEM);
 		EXPECT_EQ(rig_host_live(), 0);
 	}
 	begin(20000);
@@ -182,7 +182,7 @@ UNIT_TEST(what_was_reserved_always_fits)
 	u8 value[688] = { 1 };
 
 	for (value_bytes = 16; value_bytes <= 688; value_bytes += 672) {
-		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, value_bytes, 40000), 0);
+		EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, value_bytes, 40000, 300), 0);
 		while (overlay.count < 40000) {
 			entries = 1 + (u32)unit_below(40000 - overlay.count);
 			EXPECT_EQ(smv_overlay_reserve(&overlay, entries), 0);

@@ -47,7 +47,7 @@ static void begin_sized(u64 blocks, u32 chunk_blocks, u32 value_bytes)
 {
 	memset(model, 0, sizeof(model));
 	rig_begin(blocks, chunk_blocks, value_bytes);
-	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, value_bytes, KEYS), 0);
+	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, value_bytes, KEYS, KEYS), 0);
 }
 
 static void begin(void)

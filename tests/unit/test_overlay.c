@@ -175,6 +175,14 @@ UNIT_TEST(a_failed_allocation_leaves_the_overlay_whole)
 	end();
 }
 
+/* However many it may come to hold: a slab, the slabs' table, and the index of what is usual. */
+UNIT_TEST(an_overlay_begins_small)
+{
+	EXPECT_EQ(smv_overlay_init(&overlay, &rig_host, 16, 1u << 22, 1u << 12), 0);
+	EXPECT(rig_host_live_bytes() < 300u * 1024 + (1u << 22) / 1000 * sizeof(void *));
+	end();
+}
+
 /* One reserve for many puts: whatever the heights, none of them may fail. */
 UNIT_TEST(what_was_reserved_always_fits)
 {

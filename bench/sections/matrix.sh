@@ -39,7 +39,7 @@ works()
 				--times "$TIMES" ;;
 		over-16)	m "$who" $work "$DEV" $c $(range 0) --depth 16 --order random \
 				--times "$TIMES" ;;
-		over-sync-1)	m "$who" $work "$DEV" $c $(range 0) --sync ;;
+		over-sync-1)	m "$who" $work "$DEV" $c $(range 0) --sync --times "$TIMES" ;;
 		read-1)		m "$who" $work "$DEV" $c $(range 0) --op read --order random \
 				--times "$TIMES" ;;
 		read-16)	m "$who" $work "$DEV" $c $(range 0) --op read --depth 16 \

@@ -5,9 +5,11 @@
  *
  * Order: snapshots, then origins; then each origin is flushed and its fingerprint
  * recorded, durably, through the store that is still up; then the store. A crash
- * between leaves some devices up and no fingerprint, which is harmless. Weak side:
- * what is opened after the look makes the removal fail half-way.
+ * between leaves some devices up and no fingerprint, which is harmless. What
+ * somebody else takes down at the same time is no error. Weak side: what is opened
+ * after the look makes the removal fail half-way.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include "commands.h"
 #include "device.h"
@@ -72,6 +74,14 @@ static int check(const struct taking_down *t)
 	return rc;
 }
 
+/* What is not there any more has been taken down by somebody else. */
+static int remove_device(const char *name)
+{
+	int rc = smv_dm_remove(name);
+
+	return rc == -ENXIO ? 0 : rc;
+}
+
 static int take_down(const struct taking_down *t, bool origins)
 {
 	struct smv_backend *b = t->backend;
@@ -82,7 +92,7 @@ static int take_down(const struct taking_down *t, bool origins)
 
 		if (!t->chosen[i] || !vol->device || smv_vol_is_origin(vol) != origins)
 			continue;
-		rc = smv_dm_remove(vol->device + strlen("/dev/mapper/"));
+		rc = remove_device(vol->device + strlen("/dev/mapper/"));
 		if (rc)
 			return smv_fail(vol->name,
 					"%s cannot be taken down (%s): close what uses "
@@ -135,7 +145,7 @@ static int run(const struct taking_down *t)
 			record_fingerprint(b, &b->vol[i]);
 	if (!t->store)
 		return 0;
-	rc = smv_dm_remove(b->dm_name);
+	rc = remove_device(b->dm_name);
 	return rc ? smv_fail(b->info.settings.label,
 			     "/dev/mapper/%s cannot be taken down (%s): "
 			     "close what uses it",
@@ -219,20 +229,25 @@ static int take_volumes(const struct smv_args *args, bool force)
 	return smv_backend_close(t.backend, args->arg[0]) | rc;
 }
 
+/* One that somebody else takes down meanwhile, or has taken down, is as it should be. */
+static int take_listed(const struct smv_store_ref *ref, bool force)
+{
+	struct smv_backend *backend;
+	int rc = smv_stores_open_listed(ref, &backend);
+
+	if (!rc && backend && backend->active)
+		rc = take_store(backend, force, ref->label);
+	return smv_backend_close(backend, ref->label) | rc;
+}
+
 static int take_all(bool force)
 {
 	struct smv_store_ref *refs;
 	u32 count = smv_stores_list(&refs, false);
 	int rc = 0;
 
-	for (u32 i = 0; i < count; i++) {
-		struct smv_backend *backend = NULL;
-		int failed = smv_stores_open(&refs[i], false, &backend);
-
-		if (!failed)
-			failed = take_store(backend, force, refs[i].label);
-		rc |= smv_backend_close(backend, refs[i].label) | failed;
-	}
+	for (u32 i = 0; i < count; i++)
+		rc |= take_listed(&refs[i], force);
 	smv_stores_free(refs, count);
 	return rc;
 }

@@ -7,8 +7,6 @@
  */
 #include <stdlib.h>
 #include "collect.h"
-#include "dm.h"
-#include "scan.h"
 #include "text.h"
 
 static void take(struct smv_collect *c, struct smv_backend *backend)
@@ -17,69 +15,16 @@ static void take(struct smv_collect *c, struct smv_backend *backend)
 	c->backend[c->count++] = backend;
 }
 
-/* Is the device there no more, or not with this store? One that cannot be read is there. */
-static bool has_gone(const struct smv_store_ref *ref)
-{
-	struct smv_found found;
-	int rc = smv_scan_peek(ref->path, &found);
-	bool gone = rc == -ENODEV || rc == -ENXIO || rc == -ENOENT;
-
-	if (!rc)
-		gone = memcmp(found.uuid, ref->uuid, SMV_UUID_BYTES);
-	free(found.path);
-	return gone;
-}
-
-/* Is it not as it was listed, any more? */
-static bool has_changed(const struct smv_store_ref *ref)
-{
-	const struct smv_dm_device *device;
-	struct smv_dm_list list;
-	bool changed;
-
-	smv_dm_list(&list);
-	device = smv_dm_find(&list, ref->uuid, 0);
-	if (ref->dm_name)
-		changed = !device || strcmp(device->name, ref->dm_name);
-	else
-		changed = device || has_gone(ref);
-	smv_dm_list_free(&list);
-	return changed;
-}
-
-/* As it was listed, or (@anew) as it is now, saying nothing. NULL: it cannot be opened. */
-static struct smv_backend *open_muted(const struct smv_store_ref *ref, bool anew)
-{
-	struct smv_backend *backend = NULL;
-	int rc;
-
-	smv_text_mute(true);
-	rc = anew ? smv_backend_open(ref->path, false, &backend) :
-		    smv_stores_open(ref, false, &backend);
-	if (rc) {
-		smv_backend_close(backend, NULL);
-		backend = NULL;
-	}
-	smv_text_mute(false);
-	return backend;
-}
-
 static void collect_one(struct smv_collect *c, const struct smv_store_ref *ref)
 {
-	struct smv_backend *backend = open_muted(ref, false);
+	struct smv_backend *backend;
 
-	if (!backend && has_changed(ref)) {
-		if (ref->path)
-			backend = open_muted(ref, true);
-		if (!backend)
-			return;
-		backend->info.created_s = ref->created_s;
-	} else if (!backend && smv_stores_open(ref, false, &backend)) {
+	if (smv_stores_open_listed(ref, &backend)) {
 		smv_backend_close(backend, NULL);
 		c->partly = true;
-		return;
+	} else if (backend) {
+		take(c, backend);
 	}
-	take(c, backend);
 }
 
 static void collect_all(struct smv_collect *c)

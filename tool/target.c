@@ -159,6 +159,66 @@ int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_back
 	return rc;
 }
 
+/* Is the device there no more, or not with this store? One that cannot be read is there. */
+static bool has_gone(const struct smv_store_ref *ref)
+{
+	struct smv_found found;
+	int rc = smv_scan_peek(ref->path, &found);
+	bool gone = rc == -ENODEV || rc == -ENXIO || rc == -ENOENT;
+
+	if (!rc)
+		gone = memcmp(found.uuid, ref->uuid, SMV_UUID_BYTES);
+	free(found.path);
+	return gone;
+}
+
+/* Is it not as it was listed, any more? */
+static bool has_changed(const struct smv_store_ref *ref)
+{
+	const struct smv_dm_device *device;
+	struct smv_dm_list list;
+	bool changed;
+
+	smv_dm_list(&list);
+	device = smv_dm_find(&list, ref->uuid, 0);
+	if (ref->dm_name)
+		changed = !device || strcmp(device->name, ref->dm_name);
+	else
+		changed = device || has_gone(ref);
+	smv_dm_list_free(&list);
+	return changed;
+}
+
+/* As it was listed, or (@anew) as it is now, saying nothing. NULL: it cannot be opened. */
+static struct smv_backend *open_muted(const struct smv_store_ref *ref, bool anew)
+{
+	struct smv_backend *backend = NULL;
+	int rc;
+
+	smv_text_mute(true);
+	rc = anew ? smv_backend_open(ref->path, false, &backend) :
+		    smv_stores_open(ref, false, &backend);
+	if (rc) {
+		smv_backend_close(backend, NULL);
+		backend = NULL;
+	}
+	smv_text_mute(false);
+	return backend;
+}
+
+int smv_stores_open_listed(const struct smv_store_ref *ref, struct smv_backend **backend)
+{
+	*backend = open_muted(ref, false);
+	if (*backend)
+		return 0;
+	if (!has_changed(ref))
+		return smv_stores_open(ref, false, backend);
+	*backend = ref->path ? open_muted(ref, true) : NULL;
+	if (*backend)
+		(*backend)->info.created_s = ref->created_s;
+	return 0;
+}
+
 /* -- choosing one -------------------------------------------------------------- */
 
 /* Who may not ask device-mapper sees no active store. */

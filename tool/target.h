@@ -30,6 +30,11 @@ u32 smv_stores_list(struct smv_store_ref **refs, bool inactive);
 void smv_stores_free(struct smv_store_ref *refs, u32 count);
 /* Opens one of them. 0, or 1: said why not. */
 int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_backend **backend);
+/*
+ * The same, to read, for commands that speak of all stores: one that is not what it was when it
+ * was listed is opened as it is now, and 0 with *backend NULL: it is not there any more.
+ */
+int smv_stores_open_listed(const struct smv_store_ref *ref, struct smv_backend **backend);
 
 /*
  * Opens the store that the arguments (and -S) speak of; all must be of one.

@@ -1,31 +1,40 @@
 # A store that is taken down or brought up, or whose disk goes, between the moment
 # in which all stores are listed and its own query is no error of status and list: it is shown
-# as it is then (or was), or not at all. By name it is an error.
+# as it is then (or was), or not at all. By name it is an error. Nor is it one of deactivate -a,
+# at whatever point of it another takes the store down.
 # timeout: 60
 
 for i in 0 1; do
 	mkdisk origin$i 2M
 	mkdisk store$i 8M
 done
-obey store1
+obey store1 origin1
 smv format -c 16K -l s0 "$store0"
 smv format -c 16K -l s1 "$store1"
 smv add "$store0" "$origin0" data
 smv add "$store1" "$origin1" data
 smv activate "$store0" "$store1"
 
+# begin VAR CMD...: its next read of the disk is held.
+begin()
+{
+	held=$1
+	shift
+	echo "+ $*"
+	order "$held" hold read 1
+	"$@" >out 2>err & asking=$!
+	wait_for 20 holds "$held"
+}
+
 # ask CMD...: begins, and has listed the stores as they were; the look at the disk is held.
 ask()
 {
-	echo "+ $*"
-	order store1 hold read 1
-	"$@" >out 2>err & asking=$!
-	wait_for 20 holds store1
+	begin store1 "$@"
 }
 
 answers()	# TEXT...: it succeeds, says nothing on stderr, and these
 {
-	calm store1
+	calm "$held"
 	wait $asking || fail "it fails: $(cat err)"
 	eq "$(cat err)" '' 'what it says on stderr'
 	for text; do
@@ -60,6 +69,41 @@ calm store1
 ! wait $asking || fail 'it succeeds'
 eq "$(wc -l <err)" 1 'lines of the refusal'
 smv activate "$store1"
+
+none_is_up()
+{
+	eq "$(dmsetup ls --target snap-mv-store)" '' 'stores that are up'
+}
+
+say 'deactivate -a, and a store that is taken down before it is asked'
+ask snapmv deactivate -a
+smv deactivate s1/
+answers
+none_is_up
+
+say 'a store that gets another label before it is asked is taken down'
+smv activate "$store0" "$store1"
+ask snapmv deactivate -a
+smv set s1/ label=s2
+answers
+none_is_up
+smv activate "$store1"
+smv set s2/ label=s1
+
+say 'a store that is taken down while its origin is looked at'
+smv activate "$store0"
+begin origin1 snapmv deactivate -a
+smv deactivate s1/
+answers
+none_is_up
+smv activate "$store0" "$store1"
+
+say 'an origin that is in use is an error as ever'
+exec 3</dev/mapper/s1-data
+mustfail 'is open' snapmv deactivate -a
+eq "$(json '.stores[] | select(.active) | .label' status)" s1 'which is up'
+exec 3<&-
+smv activate "$store0"
 
 say 'a store that is not there any more'
 ask snapmv status

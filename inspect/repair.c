@@ -327,6 +327,22 @@ static void add_losses(struct smv_rp *rp)
 		rp->rc = smv_rp_sort(rp->image);
 }
 
+/*
+ * Where readers may have become fewer, or a lost entry serves some of another's epochs, the cleaner
+ * is to judge all anew: else nobody would ever free what nobody reads (see repair_room.c).
+ */
+static void want_passes(struct smv_rp *rp)
+{
+	if (!rp->volumes.gaps && !rp->journal_gap && !rp->fewer_readers && !rp->lost.entries)
+		return;
+	for (u64 i = 0; i < rp->image->volumes; i++) {
+		struct smv_disk_volume *v = &rp->image->volume[i];
+
+		if (!(le32_to_cpu(v->flags) & SMV_VOLUME_HIDDEN))
+			v->flags |= cpu_to_le32(SMV_VOLUME_PASS);
+	}
+}
+
 static void finish(struct smv_rp *rp)
 {
 	struct smv_check_result result;
@@ -369,6 +385,7 @@ static void run(struct smv_rp *rp)
 	add_losses(rp);
 	if (!rp->rc)
 		smv_rp_name_losses(rp);
+	want_passes(rp);
 	if (!rp->rc)
 		finish(rp);
 }
@@ -396,6 +413,7 @@ int smv_repair(const struct smv_repair *repair, struct smv_image *image,
 	free(ck);
 	free(rp.volumes.gap);
 	free(rp.exceptions.gap);
+	free(rp.reader);
 	smv_image_free(&rp.missing);
 	smv_image_free(&rp.lost);
 	return rp.rc;

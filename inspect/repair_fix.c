@@ -34,6 +34,7 @@ static void drop_volume(struct smv_rp *rp, u64 i, const char *why)
 	struct smv_image *image = rp->image;
 
 	smv_rp_say(rp, true, le64_to_cpu(image->volume[i].number), 0, 0, "is dropped: %s", why);
+	rp->fewer_readers = true;
 	image->volumes--;
 	memmove(&image->volume[i], &image->volume[i + 1],
 		(size_t)(image->volumes - i) * sizeof(*image->volume));
@@ -162,6 +163,7 @@ static bool fix_family(struct smv_rp *rp, struct smv_disk_volume *v)
 		v->asof = parent->epoch;
 		known = false;
 	}
+	rp->fewer_readers |= !known;
 	if (!known && has(v, SMV_VOLUME_HIDDEN) && !has(v, SMV_VOLUME_DEAD))
 		smv_rp_refuse(rp, "what a running rollback reads from is lost");
 	else if (!known)

@@ -7,8 +7,9 @@
  * of them, the snapshots concerned become invalid as a whole.
  *
  * A volume whose every exception was found (its record says how many there were)
- * loses nothing in a gap. Weak side: within a gap all chunks count as lost,
- * those too that never had an exception.
+ * loses nothing in a gap; repair_room.c has forgotten the gaps that are too small.
+ * Weak side: within a gap all chunks count as lost, those too that never had an
+ * exception.
  */
 #include <stdlib.h>
 #include "repair_private.h"
@@ -153,83 +154,6 @@ void smv_rp_fill(struct smv_rp *rp)
 				fill_volume(rp, &rp->image->volume[i], gap);
 		}
 	}
-}
-
-/* -- gaps too small for a leaf -------------------------------------------------- */
-
-/* How many epochs that an entry of the volume can have are in [from, to). */
-static u64 epochs_in(const struct smv_disk_volume *v, u64 from, u64 to)
-{
-	u64 epoch = le64_to_cpu(v->epoch);
-
-	if (is_origin(v) && !from)
-		from = 1;
-	if (to > epoch)
-		to = epoch + 1;
-	return to > from ? to - from : 0;
-}
-
-/* How many keys the volume can have in the gap, but no more than @most. */
-static u64 room_of(const struct smv_rp *rp, const struct smv_disk_volume *v,
-		   const struct smv_rp_gap *gap, u64 most)
-{
-	u64 number = le64_to_cpu(v->number), each = epochs_in(v, 0, ~0ULL);
-	struct smv_key low = { number, 0, 0 }, high = { number, smv_rp_chunks(rp, v), 0 };
-	u64 room, between;
-
-	if (smv_key_cmp(&gap->low, &low) > 0)
-		low = gap->low;
-	if (smv_key_cmp(&gap->high, &high) < 0)
-		high = gap->high;
-	if (smv_key_cmp(&low, &high) >= 0)
-		return 0;
-	if (low.chunk == high.chunk)
-		return epochs_in(v, low.epoch, high.epoch);
-	between = high.chunk - low.chunk - 1;
-	if (between && each > most / between)
-		return most;
-	room = between * each + epochs_in(v, low.epoch, ~0ULL) + epochs_in(v, 0, high.epoch);
-	return room < most ? room : most;
-}
-
-/* How many of the missing entries can have been in the gap. */
-static u64 room_in(const struct smv_rp *rp, const struct smv_rp_gap *gap)
-{
-	u64 room = 0;
-
-	for (u64 i = 0; i < rp->missing.entries; i++) {
-		const struct smv_image_entry *missing = &rp->missing.entry[i];
-		const struct smv_disk_volume *v = smv_rp_volume(rp->image, missing->key.volume);
-
-		if (v && missing->value.where)
-			room += room_of(rp, v, gap, missing->value.where);
-	}
-	return room;
-}
-
-/*
- * However the missing entries were spread over the lost leaves, each leaf had at least as
- * many as the others cannot have held. Where there is no room for these, none was.
- */
-void smv_rp_close_gaps(struct smv_rp *rp)
-{
-	struct smv_rp_gaps *gaps = &rp->exceptions;
-	u64 entries = le64_to_cpu(rp->ck->super.exceptions.entries), missing = 0, kept = 0;
-	u64 others = smv_tree_capacity(sizeof(struct smv_disk_value), 0);
-
-	for (u64 i = 0; i < rp->missing.entries; i++)
-		missing += rp->missing.entry[i].value.where;
-	if (rp->volumes.gaps || !gaps->lost || missing != entries - rp->image->entries ||
-	    missing / others < gaps->lost - 1)
-		return;
-	others *= gaps->lost - 1;
-	for (u64 i = 0; i < gaps->gaps; i++)
-		if (gaps->gap[i].named || room_in(rp, &gaps->gap[i]) >= missing - others)
-			gaps->gap[kept++] = gaps->gap[i];
-	gaps->gaps = kept;
-	for (u64 i = 0; i < rp->missing.entries; i++)
-		if (rp->missing.entry[i].value.where)
-			smv_rp_cover(rp, rp->missing.entry[i].key.volume);
 }
 
 /* -- who lost what -------------------------------------------------------------------- */

@@ -18,6 +18,11 @@ struct smv_rp_gaps {
 	u64 lost; /* leaves */
 };
 
+/* A volume is read as of this epoch of it. */
+struct smv_rp_reader {
+	u64 volume, asof;
+};
+
 struct smv_rp {
 	const struct smv_repair *repair;
 	struct smv_repair_result *result;
@@ -27,6 +32,10 @@ struct smv_rp {
 	struct smv_image
 		missing; /* volumes of the checkpoint; in where, how many entries were not found */
 	struct smv_image lost; /* entries made to say that something is lost */
+	struct smv_rp_reader *reader; /* of the checkpoint; by volume and epoch, each once */
+	u64 readers;
+	bool tidy; /* every undo entry has a reader, but of origins that wait for a pass */
+	bool fewer_readers; /* a volume was dropped, or is read elsewhere */
 	bool journal_gap;
 	int rc; /* -ENOMEM, or -EUCLEAN: refused */
 };
@@ -63,9 +72,9 @@ void smv_rp_guard_rollback(struct smv_rp *rp, const struct smv_disk_volume *volu
 /* repair_fix.c: volumes that fit together; entries that can be true */
 void smv_rp_fix_volumes(struct smv_rp *rp);
 void smv_rp_fix_entries(struct smv_rp *rp);
-/* repair_gaps.c: forgets gaps too small for a leaf; before the journal is replayed */
+/* repair_room.c: forgets gaps too small for a leaf; before the journal is replayed */
 void smv_rp_close_gaps(struct smv_rp *rp);
-/* Makes what is missing read as errors. */
+/* repair_gaps.c: makes what is missing read as errors. */
 void smv_rp_fill(struct smv_rp *rp);
 /* From now on the snapshot, and all that is read through it, reads as errors. */
 void smv_rp_invalidate(struct smv_rp *rp, struct smv_disk_volume *volume, const char *why);

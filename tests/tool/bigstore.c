@@ -11,6 +11,9 @@
  *	  snapshots=100	s1 ... sN, each taken of the origin
  *	  exceptions=10M	in all: plain numbers, K and M are powers of ten here
  *	  redo=10	percent of them that are snapshots' own
+ *	  each=1	epochs for each snapshot: those of the others were deleted and cleaned
+ *	  gone=0	so many of the first snapshots have left the table, and the cleaner has yet
+ *			to free what they held; with redo=0
  *	  label=big
  *	  identity=	of the origin's device; "path:/nowhere"
  *	  seed=1	of the store's uuid
@@ -26,7 +29,7 @@
 #include "image.h"
 
 struct options {
-	u64 size, chunk, origin, snapshots, exceptions, redo, seed;
+	u64 size, chunk, origin, snapshots, exceptions, redo, each, gone, seed;
 	const char *label, *identity;
 };
 
@@ -36,6 +39,7 @@ static struct options options = { .size = 1ULL << 40,
 				  .snapshots = 100,
 				  .exceptions = 10000000,
 				  .redo = 10,
+				  .each = 1,
 				  .seed = 1,
 				  .label = "big",
 				  .identity = "path:/nowhere" };
@@ -84,6 +88,8 @@ static void take_option(const char *arg)
 		      { "snapshots=", &options.snapshots, true },
 		      { "exceptions=", &options.exceptions, true },
 		      { "redo=", &options.redo, true },
+		      { "each=", &options.each, true },
+		      { "gone=", &options.gone, true },
 		      { "seed=", &options.seed, true } };
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -126,20 +132,26 @@ static void make_super(void)
 	snprintf(super->settings.label, SMV_LABEL_BYTES, "%s", options.label);
 }
 
-/* Volume 1 is the origin; snapshot k is volume k + 1, taken as of its epoch k. */
+/* Volume 1 is the origin; snapshot k is volume k + 1, taken as of its epoch k, if there is one for each. */
 static void make_volumes(void)
 {
-	for (u64 k = 0; k <= options.snapshots; k++) {
-		struct smv_disk_volume v = { .number = cpu_to_le64(k + 1),
-					     .parent = cpu_to_le64(!!k),
-					     .asof = cpu_to_le64(k),
-					     .epoch = cpu_to_le64(k ? 1 : options.snapshots + 1),
-					     .origin = cpu_to_le64(1),
-					     .taken_of = cpu_to_le64(!!k),
-					     .created_s = cpu_to_le64(1000000000 + k),
-					     .sectors = cpu_to_le64(options.origin >> 9),
-					     .flags = cpu_to_le32(k ? 0 : SMV_VOLUME_ORIGIN) };
+	u32 origin_flags = SMV_VOLUME_ORIGIN | (options.gone ? SMV_VOLUME_PASS : 0);
 
+	for (u64 k = 0; k <= options.snapshots; k++) {
+		struct smv_disk_volume v = {
+			.number = cpu_to_le64(k + 1),
+			.parent = cpu_to_le64(!!k),
+			.asof = cpu_to_le64(k * options.each),
+			.epoch = cpu_to_le64(k ? 1 : (options.snapshots + 1) * options.each),
+			.origin = cpu_to_le64(1),
+			.taken_of = cpu_to_le64(!!k),
+			.created_s = cpu_to_le64(1000000000 + k),
+			.sectors = cpu_to_le64(options.origin >> 9),
+			.flags = cpu_to_le32(k ? 0 : origin_flags)
+		};
+
+		if (k && k <= options.gone)
+			continue;
 		if (k) {
 			snprintf(v.name, sizeof(v.name), "s%llu", (unsigned long long)k);
 		} else {
@@ -174,7 +186,7 @@ static u64 before(u64 all, u64 parts, u64 part)
 	return (u64)((__uint128_t)all * part / parts);
 }
 
-/* A chunk's undo entries are of different epochs from 2 on, spread evenly. */
+/* A chunk's undo entries are read by different snapshots, spread evenly. */
 static void make_undo(u64 count, u64 chunks)
 {
 	for (u64 c = 0; c < chunks; c++) {
@@ -187,7 +199,9 @@ static void make_undo(u64 count, u64 chunks)
 			u64 low = before(options.snapshots, n, i);
 			u64 width = before(options.snapshots, n, i + 1) - low;
 
-			add_exception(1, c, 2 + low + shift % width);
+			add_exception(1, c,
+				      (1 + low + shift % width) * options.each + 1 +
+					      shift % options.each);
 		}
 	}
 }
@@ -264,6 +278,8 @@ int main(int argc, char **argv)
 	fd = open(argv[1], O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (fd < 0 || fstat(fd, &st) || (S_ISREG(st.st_mode) && ftruncate(fd, (off_t)options.size)))
 		die(strerror(errno));
+	if (options.gone && options.redo)
+		die("gone= needs redo=0");
 	make_super();
 	make_volumes();
 	make_exceptions();

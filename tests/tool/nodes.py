@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Nodes of the map of exceptions destroyed, and what repair says that is lost compared with what really is.
 
-usage: nodes.py destroy STORE SEED LEVEL...           a random node of each LEVEL; `root': the root. As JSON: what was in them
+usage: nodes.py destroy STORE SEED LEVEL...           a random node of each LEVEL; `root': the root; `below': a leaf below the
+                                                      node before. As JSON: what was in them
        nodes.py judge OLD.json NEW.json SAID.json DESTROYED.json EXTRA
 
 OLD, NEW: dumps; SAID: repair --json. Every chunk of every snapshot must read as before, or be lost, and said to be; what
@@ -19,7 +20,7 @@ import plant
 
 
 def nodes(store):
-    """level -> [(first key, block, keys if a leaf)] in order"""
+    """level -> [(first key, block, keys, blocks below)] in order"""
     found = {}
 
     def visit(block):
@@ -27,9 +28,10 @@ def nodes(store):
         count, level = struct.unpack_from('<II', data, 40)
         step = 24 + (24 if level else 16)
         keys = [struct.unpack_from('<3Q', data, 64 + i * step) for i in range(count)]
-        found.setdefault(level, []).append((keys[0], block, None if level else keys))
-        for i in range(count if level else 0):
-            visit(struct.unpack_from('<Q', data, 64 + i * step + 24)[0])
+        below = [struct.unpack_from('<Q', data, 64 + i * step + 24)[0] for i in range(count if level else 0)]
+        found.setdefault(level, []).append((keys[0], block, keys, below))
+        for child in below:
+            visit(child)
 
     visit(store.get('ex_block'))
     return found
@@ -41,15 +43,19 @@ def destroy(path, seed, levels):
     leaves = tree[0]
     lost = []
     for level in levels:
-        level = max(tree) if level == 'root' else int(level)
-        _, block, keys = rng.choice([x for x in tree[level] if x[1] not in [y[0] for y in lost]])
-        data = store.read(block)
+        if level == 'below':
+            parent = [x for x in lost if x[3]][-1]
+            some = [x for x in leaves if x[1] in parent[3]]
+        else:
+            some = tree[max(tree) if level == 'root' else int(level)]
+        node = rng.choice([x for x in some if x not in lost])
+        data = store.read(node[1])
         data[rng.randrange(64, 3000)] ^= 0x55
-        store.write(block, data)
-        lost.append((block, keys))
-    firsts = [first for first, _, _ in leaves]
+        store.write(node[1], data)
+        lost.append(node)
+    firsts = [leaf[0] for leaf in leaves]
     ranges = [(keys, firsts[bisect.bisect(firsts, keys[0]):][:1] or [[1 << 63, 0, 0]])
-              for _, keys in lost if keys]
+              for _, _, keys, below in lost if not below]
     print(json.dumps([{'keys': keys, 'end': end[0]} for keys, end in ranges]))
 
 

@@ -301,6 +301,7 @@ int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut
 	journal->scan_valid = 0;
 	journal->scan_records = 0;
 	journal->scan_watermark = 0;
+	journal->scan_overstates = false;
 	return 0;
 }
 
@@ -347,6 +348,22 @@ static int check_records(const struct smv_disk_journal *block, u64 *records)
 	return 0;
 }
 
+/* I-WATERMARK: all blocks of the commit say the same, and nothing that cannot be. */
+static int check_watermark(struct smv_journal *journal, u64 first, u32 count)
+{
+	u64 watermark = le64_to_cpu(scanned(journal, first)->watermark);
+	bool same = true;
+
+	for (u32 i = 1; i < count; i++)
+		same &= le64_to_cpu(scanned(journal, first + i)->watermark) == watermark;
+	if (!same || !smv_journal_is_watermark(watermark, journal->scan_watermark, first + count)) {
+		journal->scan_overstates = true;
+		return -EUCLEAN;
+	}
+	journal->scan_watermark = watermark;
+	return 0;
+}
+
 /*
  * The commit that begins with block @first: *blocks of it, 0 if it is not
  * whole. -EUCLEAN: its blocks are valid but contradict each other.
@@ -372,9 +389,8 @@ static int check_commit(struct smv_journal *journal, u64 first, u32 *blocks)
 			return -EUCLEAN;
 	}
 	journal->scan_records += records;
-	journal->scan_watermark = le64_to_cpu(block->watermark);
 	*blocks = count;
-	return 0;
+	return check_watermark(journal, first, count);
 }
 
 static int judge(struct smv_journal *journal)

@@ -42,6 +42,7 @@ struct smv_journal {
 	u64 scan_valid; /* blocks from tail on that belong to whole commits */
 	u64 scan_records; /* in these */
 	u64 scan_watermark; /* of the last whole commit */
+	bool scan_overstates; /* the scan was refused for a watermark that cannot be */
 	u64 commits, blocks_written, record_bytes; /* statistics */
 };
 
@@ -87,11 +88,21 @@ u64 smv_journal_used(const struct smv_journal *journal);
  * Recovery. begin() takes where the checkpoint says the ring begins, and
  * allocates: -ENOMEM. Then for each step: 1: read @io (into engine memory),
  * call step again; 0: the whole ring has been read and judged; -EUCLEAN: a
- * valid block lies behind a gap, contradicts the others, or holds a record
- * that is none. The ring's blocks stay in memory until scan_end().
+ * valid block lies behind a gap, contradicts the others, holds a record
+ * that is none, or (.scan_overstates) a watermark that cannot be. The ring's
+ * blocks stay in memory until scan_end().
  */
 int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut);
 int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io);
+
+/*
+ * Can this be the watermark of a commit that ends before block @end, behind one with the watermark
+ * @before (0: none)? It speaks of no later block, and takes nothing back.
+ */
+static inline bool smv_journal_is_watermark(u64 watermark, u64 before, u64 end)
+{
+	return watermark >= before && watermark <= end;
+}
 
 /*
  * Iterates over the records of whole commits in order: false at the end.

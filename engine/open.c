@@ -383,7 +383,10 @@ static int open_scan(struct smv_store *store, struct smv_opening *opening, int e
 	opening->asked = true;
 	error = smv_journal_scan_step(&store->journal, io);
 	if (error == -EUCLEAN)
-		return refuse(store, error, "the journal is damaged before its end");
+		return refuse(store, error,
+			      store->journal.scan_overstates ?
+				      "a commit says of copies what it cannot know" :
+				      "the journal is damaged before its end");
 	if (!error)
 		opening->asked = false;
 	return error;
@@ -421,6 +424,8 @@ static int open_replay(struct smv_store *store, struct smv_opening *opening, u64
 		next = opening->cursor;
 		if (!smv_journal_scan_next(&store->journal, &next, &type, &payload, &bytes))
 			break;
+		if (!smv_unproven_may_be(store, type, payload))
+			return refuse(store, -EUCLEAN, "a record announces a copy that cannot be");
 		reap_replayed(store);
 		error = smv_record_replay(store, type, payload, bytes, miss);
 		if (error == -EUCLEAN)

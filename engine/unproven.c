@@ -19,7 +19,8 @@
  * that the last commit's watermark leaves open, after a flush. One whose checksum is another
  * is retracted: its origin's write was never issued. One that cannot be read is kept: it may
  * have been, so the chunk reads as an error, never as something else. The
- * checkpoint that ends recovery makes the verdicts durable.
+ * checkpoint that ends recovery makes the verdicts durable. A record announced for a snapshot,
+ * or in place of another, is damage: to retract it would take away what is nowhere else.
  *
  * Weak side: a copy that goes bad before the next watermark, which is at most a
  * second away, is taken for one that never was.
@@ -124,6 +125,24 @@ u64 smv_store_prove(struct smv_store *store)
 }
 
 /* ---- recovery ------------------------------------------------------------- */
+
+bool smv_unproven_is_possible(const struct smv_disk_record_put *put, bool origin)
+{
+	return !put->value.check || (origin && smv_where_is_chunk(le64_to_cpu(put->value.where)) &&
+				     smv_where_kind(le64_to_cpu(put->was)) == SMV_WHERE_NONE);
+}
+
+bool smv_unproven_may_be(struct smv_store *store, enum smv_record_type type, const void *payload)
+{
+	const struct smv_volume *volume;
+	struct smv_disk_record_put put;
+
+	if (type != SMV_RECORD_PUT)
+		return true;
+	memcpy(&put, payload, sizeof(put));
+	volume = smv_volume_number(store, le64_to_cpu(put.key.volume));
+	return !volume || smv_unproven_is_possible(&put, smv_volume_is(volume, SMV_VOLUME_ORIGIN));
+}
 
 /* Is it a record with a checksum? It goes into search->key and so on. */
 static bool is_announced(struct smv_unproven_search *search, enum smv_record_type type,

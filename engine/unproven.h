@@ -22,6 +22,17 @@ bool smv_unproven_is_owed(const struct smv_store *store);
 bool smv_unproven_cut_is_due(const struct smv_store *store);
 
 /*
+ * Could this put be announced, if it is? @origin: its volume is one. All others are possible.
+ * Undo entries are announced, never a value that is no chunk, and none in place of another.
+ */
+bool smv_unproven_is_possible(const struct smv_disk_record_put *put, bool origin);
+/*
+ * Recovery, before it replays a record: false: it is an announced put that cannot be one. A volume
+ * that does not exist is left to the replay.
+ */
+bool smv_unproven_may_be(struct smv_store *store, enum smv_record_type type, const void *payload);
+
+/*
  * Recovery, after the replay and before the journal's scan ends. Zeroed at first. step: 1: do
  * @io, call again with its result; 0: all are judged; -EAGAIN, -EUCLEAN.
  * @scratch: SMV_IO_BLOCKS blocks, the caller's own again after each return.

@@ -13,7 +13,7 @@
 	(SMV_VOLUME_ORIGIN | SMV_VOLUME_HIDDEN | SMV_VOLUME_DEAD | SMV_VOLUME_INVALID |            \
 	 SMV_VOLUME_SUSPECT | SMV_VOLUME_PASS)
 
-static struct smv_ck_volume *find(struct smv_ck *ck, u64 number)
+struct smv_ck_volume *smv_ck_find_volume(struct smv_ck *ck, u64 number)
 {
 	u64 low = 0, high = ck->volumes;
 
@@ -86,7 +86,7 @@ static u64 chunks_of(const struct smv_ck *ck, const struct smv_ck_volume *v)
 
 static void check_family(struct smv_ck *ck, const struct smv_ck_volume *v)
 {
-	const struct smv_ck_volume *parent = v->parent ? find(ck, v->parent) : NULL;
+	const struct smv_ck_volume *parent = v->parent ? smv_ck_find_volume(ck, v->parent) : NULL;
 
 	if (v->flags & SMV_VOLUME_ORIGIN) {
 		if (v->parent || v->origin != v->number)
@@ -111,7 +111,8 @@ static void check_family(struct smv_ck *ck, const struct smv_ck_volume *v)
 
 static void check_roll(struct smv_ck *ck, const struct smv_ck_volume *v)
 {
-	const struct smv_ck_volume *held = v->roll_volume ? find(ck, v->roll_volume) : NULL;
+	const struct smv_ck_volume *held = v->roll_volume ? smv_ck_find_volume(ck, v->roll_volume) :
+							    NULL;
 
 	if (!v->roll_volume)
 		return;
@@ -131,7 +132,7 @@ static void check_hidden(struct smv_ck *ck, const struct smv_ck_volume *v)
 
 	if (!(v->flags & SMV_VOLUME_HIDDEN) || v->flags & SMV_VOLUME_DEAD)
 		return;
-	origin = find(ck, v->origin);
+	origin = smv_ck_find_volume(ck, v->origin);
 	if (origin && origin->roll_volume != v->number)
 		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_ROLL, v->number,
 			      "holds the source of a rollback that does not run");
@@ -246,7 +247,7 @@ static void check_value(struct smv_ck *ck, const struct smv_key *key, u64 where,
 
 void smv_ck_exception(struct smv_ck *ck, const struct smv_key *key, const struct smv_value *value)
 {
-	struct smv_ck_volume *v = find(ck, key->volume);
+	struct smv_ck_volume *v = smv_ck_find_volume(ck, key->volume);
 
 	ck->exceptions++;
 	if (!v) {
@@ -265,6 +266,9 @@ void smv_ck_exception(struct smv_ck *ck, const struct smv_key *key, const struct
 				      "chunk %llu epoch %llu", (unsigned long long)key->chunk,
 				      (unsigned long long)key->epoch);
 	}
+	if (value->check)
+		smv_ck_damage(ck, SMV_DAMAGE_UNPROVEN, key->volume, "chunk %llu epoch %llu",
+			      (unsigned long long)key->chunk, (unsigned long long)key->epoch);
 	check_value(ck, key, value->where, v);
 }
 

@@ -70,6 +70,8 @@ int smv_ck_tree(struct smv_ck *ck, const struct smv_disk_tree *tree, u32 value_b
 
 /* check_map.c */
 void smv_ck_volume_entry(struct smv_ck *ck, const struct smv_key *key, const void *value);
+/* NULL: there is none. */
+struct smv_ck_volume *smv_ck_find_volume(struct smv_ck *ck, u64 number);
 void smv_ck_volume_add(struct smv_ck *ck, const struct smv_ck_volume *volume);
 void smv_ck_volumes(struct smv_ck *ck); /* checks the table */
 void smv_ck_exception_entry(struct smv_ck *ck, const struct smv_key *key, const void *value);

@@ -11,6 +11,7 @@
 #include "check_private.h"
 #include "journal.h"
 #include "replay.h"
+#include "unproven.h"
 
 static int do_reads(struct smv_ck *ck, const struct smv_io *io)
 {
@@ -33,6 +34,43 @@ static int scan(struct smv_ck *ck, struct smv_journal *journal)
 	return rc;
 }
 
+/* A volume never becomes an origin, or ceases to be one: any record of it will do. */
+static bool is_origin(struct smv_ck *ck, struct smv_journal *journal, u64 number)
+{
+	const struct smv_ck_volume *v = smv_ck_find_volume(ck, number);
+	struct smv_journal_cursor cursor = { 0 };
+	struct smv_disk_volume disk = { 0 };
+	enum smv_record_type type;
+	const void *payload;
+	u32 bytes;
+
+	while (!v && smv_journal_scan_next(journal, &cursor, &type, &payload, &bytes)) {
+		if (type == SMV_RECORD_VOLUME)
+			memcpy(&disk, payload, sizeof(disk));
+		if (le64_to_cpu(disk.number) == number)
+			break;
+	}
+	return v ? v->flags & SMV_VOLUME_ORIGIN :
+		   le64_to_cpu(disk.number) == number &&
+			       le32_to_cpu(disk.flags) & SMV_VOLUME_ORIGIN;
+}
+
+static void check_announced(struct smv_ck *ck, struct smv_journal *journal,
+			    enum smv_record_type type, const void *payload)
+{
+	struct smv_disk_record_put put;
+
+	if (type != SMV_RECORD_PUT)
+		return;
+	memcpy(&put, payload, sizeof(put));
+	if (put.value.check &&
+	    !smv_unproven_is_possible(&put, is_origin(ck, journal, le64_to_cpu(put.key.volume))))
+		smv_ck_damage(ck, SMV_DAMAGE_ANNOUNCED, le64_to_cpu(put.key.volume),
+			      "chunk %llu epoch %llu",
+			      (unsigned long long)le64_to_cpu(put.key.chunk),
+			      (unsigned long long)le64_to_cpu(put.key.epoch));
+}
+
 /* Counts the records behind the checkpoint. 0, or -ENOMEM. */
 int smv_ck_journal(struct smv_ck *ck)
 {
@@ -49,11 +87,16 @@ int smv_ck_journal(struct smv_ck *ck)
 			      ck->geometry.journal_block, ck->geometry.journal_blocks);
 	if (!rc) {
 		rc = scan(ck, journal);
-		if (rc == -EUCLEAN)
+		if (rc == -EUCLEAN && journal->scan_overstates)
+			smv_ck_damage(ck, SMV_DAMAGE_WATERMARK, ck->geometry.journal_block,
+				      "of the journal");
+		else if (rc == -EUCLEAN)
 			smv_ck_damage(ck, SMV_DAMAGE_JOURNAL, ck->geometry.journal_block,
 				      "a valid commit lies behind a gap");
-		while (!rc && smv_journal_scan_next(journal, &cursor, &type, &payload, &bytes))
+		while (!rc && smv_journal_scan_next(journal, &cursor, &type, &payload, &bytes)) {
+			check_announced(ck, journal, type, payload);
 			ck->result->records++;
+		}
 		smv_journal_scan_end(journal);
 		smv_journal_exit(journal);
 	}

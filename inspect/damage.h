@@ -29,6 +29,8 @@
 	X(CHUNK_LEAK, "chunk-leak", "a chunk is marked owned but has no owner", "chunk")           \
 	X(COUNT, "count", "a count in the superblock is wrong", "block")                           \
 	X(VALUE, "value", "an exception's value is impossible", "volume")                          \
+	X(UNPROVEN, "unproven", "an exception in the tree says that its copy is unproven",         \
+	  "volume")                                                                                \
 	X(ENTRY_VOLUME, "entry-volume", "an exception belongs to no volume", "volume")             \
 	X(ENTRY_CHUNK, "entry-chunk", "an exception lies behind its volume's end", "volume")       \
 	X(ENTRY_EPOCH, "entry-epoch", "an exception's epoch is not one of its volume", "volume")   \
@@ -41,6 +43,8 @@
 	X(VOLUME_COUNT, "volume-count", "a volume's count of exceptions is wrong", "volume")       \
 	X(VOLUME_ROLL, "volume-roll", "a rollback's references are wrong", "volume")               \
 	X(JOURNAL, "journal", "the journal is damaged", "block")                                   \
+	X(WATERMARK, "watermark", "a commit says of copies what it cannot know", "block")          \
+	X(ANNOUNCED, "announced", "a record announces a copy that cannot be", "volume")            \
 	X(REPLAY, "replay", "the journal does not fit the checkpoint", "number")
 
 enum smv_damage_kind {

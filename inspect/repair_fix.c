@@ -300,7 +300,8 @@ static bool keep(struct smv_rp *rp, const struct smv_disk_volume *v,
 		smv_rp_miss(rp, e->key.volume, 1);
 		return false;
 	}
-	if (is_possible(rp, e->value.where))
+	if (is_possible(rp, e->value.where) &&
+	    (!e->value.check || smv_rp_copy_is_there(rp, &e->key, &e->value)))
 		return true;
 	lose(rp, &e->key);
 	return false;
@@ -345,8 +346,10 @@ void smv_rp_fix_entries(struct smv_rp *rp)
 		const struct smv_disk_volume *v = smv_rp_volume(rp->image, e.key.volume);
 
 		nobody += !v;
-		if (v && keep(rp, v, &e))
-			rp->image->entry[kept++] = e;
+		if (!v || !keep(rp, v, &e))
+			continue;
+		rp->image->entry[kept] = e;
+		rp->image->entry[kept++].value.check = 0;
 	}
 	if (nobody)
 		smv_rp_say(rp, false, 0, 0, 0, "%llu exceptions of no volume were dropped",

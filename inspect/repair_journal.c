@@ -12,6 +12,7 @@
 #include "checksum.h"
 #include "journal.h"
 #include "repair_private.h"
+#include "unproven.h"
 
 struct replaying {
 	struct smv_rp *rp;
@@ -19,6 +20,7 @@ struct replaying {
 	u64 incarnation;
 	u8 *commit; /* SMV_COMMIT_BLOCKS blocks */
 	u64 watermark; /* records in blocks before are proven */
+	u64 proven; /* the watermark of the commit before */
 	u64 applied;
 	bool bad; /* valid blocks that contradict themselves */
 };
@@ -54,23 +56,30 @@ static void put(struct replaying *r, const struct smv_disk_key *disk, u64 where)
 }
 
 /* The length of the volume's chunk, which the last one may not have whole; 0: there is none such. */
-static u64 chunk_bytes(const struct replaying *r, const struct smv_disk_key *key)
+static u64 chunk_bytes(const struct smv_rp *rp, const struct smv_key *key)
 {
-	const struct smv_disk_volume *v = smv_rp_volume(r->rp->image, le64_to_cpu(key->volume));
-	u64 bytes = (u64)r->rp->ck->geometry.chunk_blocks * SMV_BLOCK_BYTES;
+	const struct smv_disk_volume *v = smv_rp_volume(rp->image, key->volume);
+	u64 bytes = (u64)rp->ck->geometry.chunk_blocks * SMV_BLOCK_BYTES;
 	u64 chunks = v ? le64_to_cpu(v->sectors) * SMV_SECTOR_BYTES / bytes : 0;
 	u64 rest = v ? le64_to_cpu(v->sectors) * SMV_SECTOR_BYTES % bytes : 0;
 
-	if (le64_to_cpu(key->chunk) < chunks)
+	if (key->chunk < chunks)
 		return bytes;
-	return le64_to_cpu(key->chunk) == chunks ? rest : 0;
+	return key->chunk == chunks ? rest : 0;
 }
 
-/* Is the copy there that an announced put speaks of? One that cannot be read may be. */
-static bool copy_is_there(const struct replaying *r, const struct smv_disk_record_put *p)
+static bool is_origin(const struct smv_rp *rp, u64 number)
 {
-	u64 left = chunk_bytes(r, &p->key), where = le64_to_cpu(p->value.where);
-	u64 block = smv_where_low(where) * r->rp->ck->geometry.chunk_blocks;
+	const struct smv_disk_volume *v = smv_rp_volume(rp->image, number);
+
+	return v && le32_to_cpu(v->flags) & SMV_VOLUME_ORIGIN;
+}
+
+bool smv_rp_copy_is_there(const struct smv_rp *rp, const struct smv_key *key,
+			  const struct smv_value *value)
+{
+	u64 left = chunk_bytes(rp, key), where = value->where;
+	u64 block = smv_where_low(where) * rp->ck->geometry.chunk_blocks;
 	u8 data[SMV_BLOCK_BYTES];
 	struct smv_port_hash hash;
 
@@ -79,11 +88,24 @@ static bool copy_is_there(const struct replaying *r, const struct smv_disk_recor
 	smv_checksum_data_begin(&hash);
 	for (u32 bytes; left; left -= bytes) {
 		bytes = left < sizeof(data) ? (u32)left : (u32)sizeof(data);
-		if (!smv_ck_read(r->rp->ck, block++, data))
+		if (!smv_ck_read(rp->ck, block++, data))
 			return true;
 		smv_checksum_data_add(&hash, data, bytes);
 	}
-	return smv_checksum_data_end(&hash) == le64_to_cpu(p->value.check);
+	return smv_checksum_data_end(&hash) == value->check;
+}
+
+/* An announced put: of what there is or may be, of nothing, or (a mark is none) of what is lost. */
+static void put_announced(struct replaying *r, const struct smv_disk_record_put *p, bool proven)
+{
+	struct smv_value value = { le64_to_cpu(p->value.where), le64_to_cpu(p->value.check) };
+	struct smv_key key;
+
+	smv_key_decode(&p->key, &key);
+	if (!smv_unproven_is_possible(p, is_origin(r->rp, key.volume)))
+		put(r, &p->key, smv_where(SMV_WHERE_MARK, 0));
+	else if (proven || smv_rp_copy_is_there(r->rp, &key, &value))
+		put(r, &p->key, value.where);
 }
 
 static void put_volume(struct replaying *r, const struct smv_disk_volume *v)
@@ -126,7 +148,9 @@ static void apply_entry(struct replaying *r, enum smv_record_type type, const vo
 
 	if (type == SMV_RECORD_PUT) {
 		memcpy(&p, payload, sizeof(p));
-		if (!p.value.check || proven || copy_is_there(r, &p))
+		if (p.value.check)
+			put_announced(r, &p, proven);
+		else
 			put(r, &p.key, le64_to_cpu(p.value.where));
 	} else if (type == SMV_RECORD_DELETE) {
 		memcpy(&d, payload, sizeof(d));
@@ -227,6 +251,7 @@ static bool each_record(struct replaying *r, const struct smv_disk_journal *bloc
 /* Its blocks; 0: none begins here, or it is not whole. */
 static u32 read_commit(struct replaying *r, u64 first, u64 left)
 {
+	u64 watermark;
 	u32 count;
 
 	if (!read_block(r, first, 0))
@@ -238,8 +263,12 @@ static u32 read_commit(struct replaying *r, u64 first, u64 left)
 			return 0;
 		r->bad = le64_to_cpu(block_of(r, i)->first) != first ||
 			 le32_to_cpu(block_of(r, i)->blocks) != count ||
+			 block_of(r, i)->watermark != block_of(r, 0)->watermark ||
 			 !each_record(r, block_of(r, i), false);
 	}
+	watermark = le64_to_cpu(block_of(r, 0)->watermark);
+	r->bad |= !smv_journal_is_watermark(watermark, r->proven, first + count);
+	r->proven = watermark;
 	return r->bad ? 0 : count;
 }
 
@@ -265,6 +294,7 @@ void smv_rp_journal(struct smv_rp *rp)
 		at += blocks;
 	}
 	r.bad = false;
+	r.proven = 0;
 	at = 0;
 	while (at < r.blocks && (blocks = read_commit(&r, cut + at, r.blocks - at)) && !rp->rc) {
 		for (u32 i = 0; i < blocks; i++)

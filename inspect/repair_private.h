@@ -65,7 +65,13 @@ void smv_rp_cover(struct smv_rp *rp, u64 volume);
 void smv_rp_read(struct smv_rp *rp);
 void smv_rp_gap(struct smv_rp *rp, struct smv_rp_gaps *gaps, const struct smv_key *low,
 		const struct smv_key *high, bool named);
-/* repair_journal.c: what happened since; true: a change to an unknown volume etc. was passed over */
+/*
+ * repair_journal.c: is the copy there that the value's checksum speaks of, once taken of the volume's
+ * chunk? One that cannot be read may be.
+ */
+bool smv_rp_copy_is_there(const struct smv_rp *rp, const struct smv_key *key,
+			  const struct smv_value *value);
+/* What happened since; true: a change to an unknown volume etc. was passed over */
 void smv_rp_journal(struct smv_rp *rp);
 /* Something of this volume is lost: refuses if a running rollback reads through it. */
 void smv_rp_guard_rollback(struct smv_rp *rp, const struct smv_disk_volume *volume);

@@ -351,6 +351,53 @@ t_records_that_contradict_the_checkpoint_are_found()
 	found replay
 }
 
+# I-UNPROVEN: what is announced is an origin's chunk, and in nobody's place
+t_records_that_announce_what_cannot_be_are_found()
+{
+	rich
+	io write data@b 6 1 quit
+	cp store was
+	plant record 0 32 7
+	found announced 'volume 3'
+	plant record 0 32 7
+	refused 1 'announces a copy that cannot be' smv list ./store
+	refused 1 'announces a copy that cannot be' smv set ./store policy=hold
+	cp was store
+	io write data 5 1 quit
+	cp store was
+	plant record 0 32 7
+	clean_check	# it can be one, whose copy is not there or proven
+	plant record 0 24 0x0100000000000000
+	found announced 'volume 1'
+	plant record 0 32 7
+	plant record 0 40 0x0100000000000000
+	found announced 'volume 1'
+}
+
+# I-WATERMARK: no commit speaks of what comes later, or takes back what was said
+t_watermarks_that_cannot_be_are_found()
+{
+	rich
+	io write data 5 1 write data@b 6 1 write data 7 1 quit
+	cp store was
+	plant watermark 1000
+	found watermark
+	plant watermark 1000
+	refused 1 'what it cannot know' smv list ./store
+	refused 1 'what it cannot know' smv set ./store policy=hold
+	cp was store
+	plant watermark 0
+	clean_check
+}
+
+# I-UNPROVEN-CUT: what is in a tree is proven
+t_unproven_exceptions_in_the_tree_are_found()
+{
+	rich
+	plant entry 0 check 7
+	found unproven 'volume 1'
+}
+
 t_a_torn_tail_of_the_journal_is_no_damage()
 {
 	rich

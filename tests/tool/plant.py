@@ -15,7 +15,9 @@ usage: plant.py STORE KIND ARGS...
   drop INDEX                  takes an exception out
   twice                       a root of several leaves names the first one twice
   record NUMBER OFFSET VALUE  sets 8 bytes of a record in the journal's first block
+  watermark VALUE             sets that of the journal's first block
   bit CHUNK VALUE [COUNT]     sets the bits of chunks in their group's bitmap
+  xxh64 CHUNK                 prints the checksum of a store chunk's data
   free GROUP DELTA            changes the directory's count of free chunks
   metabit BLOCK VALUE         sets a metadata block's bit
 
@@ -40,6 +42,30 @@ def crc32c(data):
     for b in data:
         c = c >> 8 ^ TABLE[(c ^ b) & 0xff]
     return c
+
+
+def xxh64(data):
+    """Of whole stripes of 32 bytes, seed 0"""
+    mask = (1 << 64) - 1
+    p1, p2, p3, p4 = (0x9E3779B185EBCA87, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9,
+                      0x85EBCA77C2B2AE63)
+
+    def rotate(x, by):
+        return (x << by | x >> 64 - by) & mask
+
+    def mix(acc, word):
+        return rotate(acc + word * p2 & mask, 31) * p1 & mask
+
+    v = [p1 + p2 & mask, p2, 0, -p1 & mask]
+    for words in struct.iter_unpack('<4Q', data):
+        v = [mix(acc, word) for acc, word in zip(v, words)]
+    h = sum(rotate(acc, by) for acc, by in zip(v, (1, 7, 12, 18))) & mask
+    for acc in v:
+        h = (h ^ mix(0, acc)) * p1 + p4 & mask
+    h = h + len(data) & mask
+    h = (h ^ h >> 33) * p2 & mask
+    h = (h ^ h >> 29) * p3 & mask
+    return h ^ h >> 32
 
 
 SUPER = {}
@@ -227,6 +253,16 @@ def main():
         for _ in range(int(args[0])):
             at += 4 + struct.unpack_from('<H', data, at + 2)[0]
         struct.pack_into('<Q', data, at + 4 + int(args[1]), int(args[2], 0))
+        store.seal(data)
+        store.write(place, data)
+    elif kind == 'xxh64':
+        size = store.get('chunk_blocks')
+        blocks = [store.read(int(args[0]) * size + i) for i in range(size)]
+        print(xxh64(b''.join(blocks)))
+    elif kind == 'watermark':
+        place = store.get('cut') % store.get('journal_blocks') + store.get('journal_block')
+        data = store.read(place)
+        struct.pack_into('<Q', data, 88, int(args[0], 0))
         store.seal(data)
         store.write(place, data)
     elif kind == 'free':

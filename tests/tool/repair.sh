@@ -270,6 +270,31 @@ t_repair_of_the_journal_marks_all_snapshots_suspect()
 	clean_check
 }
 
+t_repair_of_announcements_that_cannot_be_loses_what_they_speak_of()
+{
+	rich
+	io write data@b 6 1 quit
+	cp store was
+	plant record 0 32 7
+	heals announced 1 '^data@b chunk 6: .*reads as an error'
+	cp was store
+	io write data 5 1 write data@b 6 1 write data 7 1 quit
+	cp store was
+	plant watermark 1000
+	heals watermark 2 '^data@a: is suspect'
+}
+
+# One that says the truth stays; its copy is not read again by anybody.
+t_repair_of_unproven_exceptions_in_the_tree_looks_at_their_copies()
+{
+	rich
+	plant entry 0 check 7
+	heals unproven 2 '^data@a chunk 0: .*reads as an error'
+	cp was store
+	plant entry 0 check "$($PLANT store xxh64 "$(number_of 0)")"
+	heals unproven 0
+}
+
 t_repair_of_a_tree_with_a_node_twice()
 {
 	make_store 64M 4K

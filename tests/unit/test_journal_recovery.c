@@ -208,6 +208,41 @@ UNIT_TEST(sealed_blocks_with_impossible_contents_are_refused)
 	}
 }
 
+static void set_watermark(u64 sequence, u64 watermark)
+{
+	on_disk(sequence)->watermark = cpu_to_le64(watermark);
+	reseal(sequence);
+}
+
+/* I-WATERMARK: blocks 0 to 2 are a commit, block 3 is one. */
+UNIT_TEST(watermarks_that_cannot_be_are_refused)
+{
+	static const struct {
+		u64 watermark[4];
+		int rc;
+	} table[] = {
+		{ { 3, 3, 3, 4 }, 0 },
+		{ { 0, 0, 0, 0 }, 0 }, /* of older software */
+		{ { 1, 1, 1, 1 }, 0 },
+		{ { 3, 2, 3, 4 }, -EUCLEAN }, /* what does the commit say? */
+		{ { 4, 4, 4, 4 }, -EUCLEAN }, /* of a block that comes later */
+		{ { 3, 3, 3, 5 }, -EUCLEAN },
+		{ { 3, 3, 3, 2 }, -EUCLEAN }, /* takes back what was said */
+		{ { 3, 3, 3, 0 }, -EUCLEAN },
+	};
+
+	for (u32 i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		begin();
+		commit(3);
+		commit(1);
+		for (u32 k = 0; k < 4; k++)
+			set_watermark(k, table[i].watermark[k]);
+		EXPECT_EQ(reopen(0, 0), table[i].rc);
+		EXPECT_EQ(journal.scan_overstates, table[i].rc != 0);
+		end();
+	}
+}
+
 /* ---- random histories with power cuts --------------------------------------------- */
 
 struct history {

@@ -221,6 +221,69 @@ UNIT_TEST(a_proven_copy_is_not_read_by_recovery)
 	}
 }
 
+/* Changes the announced put in the journal. */
+static void change_announced(void (*change)(struct smv_disk_record_put *put))
+{
+	for (u64 b = 0; b < memory.blocks; b++) {
+		struct smv_disk_journal *block = (void *)(memory.image + b * SMV_BLOCK_BYTES);
+		bool journal = le32_to_cpu(block->header.magic) == SMV_MAGIC_JOURNAL;
+		u32 bytes = journal ? le32_to_cpu(block->header.count) : 0;
+		struct smv_disk_record record;
+		struct smv_disk_record_put put;
+
+		for (u32 at = 0; at < bytes; at += le16_to_cpu(record.bytes)) {
+			memcpy(&record, block->records + at, sizeof(record));
+			at += (u32)sizeof(record);
+			memcpy(&put, block->records + at, sizeof(put));
+			if (le16_to_cpu(record.type) != SMV_RECORD_PUT || !put.value.check)
+				continue;
+			change(&put);
+			memcpy(block->records + at, &put, sizeof(put));
+			block->header.crc = cpu_to_le32(smv_checksum_block(block));
+			return;
+		}
+	}
+	unit_fail(__FILE__, __LINE__, "there is no announced put");
+}
+
+static void to_the_snapshot(struct smv_disk_record_put *put)
+{
+	EXPECT_EQ(le64_to_cpu(put->key.volume), 1);
+	put->key.volume = cpu_to_le64(2);
+	put->key.epoch = cpu_to_le64(1);
+}
+
+static void of_no_chunk(struct smv_disk_record_put *put)
+{
+	put->value.where = cpu_to_le64(smv_where(SMV_WHERE_ZERO, 0));
+}
+
+static void in_place_of_another(struct smv_disk_record_put *put)
+{
+	put->was = cpu_to_le64(smv_where(SMV_WHERE_ZERO, 0));
+}
+
+/* To retract a snapshot's own data, or what took another's place, would lose what is nowhere else. */
+UNIT_TEST(announced_records_that_cannot_be_are_refused)
+{
+	static void (*const change[])(struct smv_disk_record_put *) = { to_the_snapshot,
+									of_no_chunk,
+									in_place_of_another };
+	struct smv_job job;
+
+	for (u32 i = 0; i < 3; i++) {
+		begin();
+		announce(3, &job);
+		write_copy(&job, CHUNK_BYTES);
+		memory_crash(&memory);
+		change_announced(change[i]);
+		EXPECT_EQ(memory_open(&memory, true, NULL), -EUCLEAN);
+		EXPECT_EQ(memory_open(&memory, false, NULL), -EUCLEAN);
+		EXPECT_EQ(repaired(), 1); /* as lost */
+		memory_free(&memory);
+	}
+}
+
 UNIT_TEST(a_copy_that_fails_fails_the_store)
 {
 	struct smv_job job;

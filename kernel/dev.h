@@ -208,6 +208,7 @@ struct smv_vol {
 	unsigned long **bits;
 	u64 bit_pages;
 	atomic_t gated;
+	atomic64_t late; /* entries but by writes that went at once, of an origin */
 
 	/* snapshots: what a FLUSH has to wait for; under dev->lock */
 	u64 lsn;
@@ -380,7 +381,7 @@ void smv_vol_resume(struct smv_vol *vol);
 void smv_vol_close_gate(struct smv_vol *vol);
 bool smv_vol_drain(struct smv_vol *vol, unsigned long timeout);
 void smv_vol_open_gate(struct smv_vol *vol);
-u64 smv_vol_entered(struct smv_vol *vol);
+u64 smv_vol_passed(struct smv_vol *vol);
 
 static inline void smv_leave(struct smv_vol *vol)
 {
@@ -502,6 +503,13 @@ static inline bool smv_held_enter(struct smv_held *held)
 {
 	held->entered = smv_enter(held->target->vol);
 	return held->entered;
+}
+
+/* The same, for all but writes that go on from map() at once. */
+static inline bool smv_held_enter_late(struct smv_held *held)
+{
+	atomic64_inc(&held->target->vol->late);
+	return smv_held_enter(held);
 }
 
 static inline void smv_held_leave(struct smv_held *held)

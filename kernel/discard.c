@@ -104,7 +104,7 @@ static void origin_worker(struct work_struct *work)
 	do {
 		bitmap_zero(pass, DISCARD_CHUNKS);
 		smv_lock(dev);
-		if (!smv_held_enter(io->held)) {
+		if (!smv_held_enter_late(io->held)) {
 			smv_unlock(dev);
 			if (smv_bio_park_closed(io))
 				return;
@@ -131,7 +131,7 @@ int smv_discard_origin(struct smv_held *held, struct bio *bio)
 {
 	struct smv_vol *vol = held->target->vol;
 
-	if (smv_held_enter(held)) {
+	if (smv_held_enter_late(held)) {
 		if (!READ_ONCE(vol->readers) && !READ_ONCE(vol->rolling))
 			return DM_MAPIO_REMAPPED;
 		smv_held_leave(held);

@@ -342,7 +342,7 @@ static int gate_pass(struct smv_bio *io, u64 *miss)
 	io->space_epoch = dev->space_epoch;
 	if (!io->started) {
 		io->next = io->first;
-		if (!smv_held_enter(io->held)) {
+		if (!smv_held_enter_late(io->held)) {
 			smv_unlock(dev);
 			return smv_bio_park_closed(io) ? GATE_GONE : -EINPROGRESS;
 		}
@@ -411,7 +411,7 @@ static bool gate_failed(struct smv_bio *io)
 		gate_end(io, BLK_STS_IOERR);
 		return false;
 	}
-	if (!smv_held_enter(io->held)) {
+	if (!smv_held_enter_late(io->held)) {
 		smv_unlock(dev);
 		return !smv_bio_park_closed(io);
 	}

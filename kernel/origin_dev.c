@@ -63,6 +63,7 @@ static int origin_write(struct smv_held *held, struct bio *bio)
 			return DM_MAPIO_REMAPPED;
 		smv_held_leave(held);
 	}
+	atomic64_inc(&vol->late);
 	if (bio_op(bio) == REQ_OP_WRITE_ZEROES)
 		origin_trim_zeroes(vol->dev, bio);
 	return smv_gate_write(held, bio);

@@ -4,17 +4,17 @@
 
 static u64 passed_writes(struct smv_dev *dev)
 {
-	u64 entered = 0, gated = atomic64_read(&dev->stats.gated);
+	u64 passed = 0;
 	struct smv_vol *vol;
 
 	if (!mutex_trylock(&dev->command))
 		return 0;
 	list_for_each_entry(vol, &dev->vols, list) {
 		if (vol->origin == vol)
-			entered += smv_vol_entered(vol);
+			passed += smv_vol_passed(vol);
 	}
 	mutex_unlock(&dev->command);
-	return entered > gated ? entered - gated : 0;
+	return passed;
 }
 
 static u32 count_rolling(struct smv_dev *dev)

@@ -241,13 +241,13 @@ void smv_vol_open_gate(struct smv_vol *vol)
 		smv_wake_list(dev, &vol->closed_list);
 }
 
-/* How many writes have entered, for the statistics. */
-u64 smv_vol_entered(struct smv_vol *vol)
+/* How many writes to the origin went at once, for the statistics. */
+u64 smv_vol_passed(struct smv_vol *vol)
 {
-	u64 ins = 0;
+	u64 ins = 0, late = atomic64_read(&vol->late);
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		ins += READ_ONCE(per_cpu_ptr(vol->flight, cpu)->ins);
-	return ins;
+	return ins > late ? ins - late : 0;
 }

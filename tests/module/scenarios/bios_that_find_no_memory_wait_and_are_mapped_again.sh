@@ -69,6 +69,7 @@ for pid in $pids; do
 	wait "$pid" || fail 'a request that found no memory has failed'
 done
 fault_disarm
+eq "$(field s0 passed), $(field s0 gated)" "20, $((reserve + 40))" 'passed, gated: each once, however often it was mapped'
 for i in $(seq 0 $((reserve - 1))) $(seq $((reserve + 20)) $((reserve + 59))); do
 	quiet stamp check $dev --tag 2 --from $((i * 32)) --count 8
 	quiet stamp check $dev --tag 1 --from $((i * 32 + 24)) --count 8

@@ -203,6 +203,7 @@ int smv_check(const struct smv_check *check, struct smv_check_result *result)
 	free(ck->seen);
 	free(ck->meta);
 	free(ck->volume);
+	smv_readers_free(&ck->readers);
 	free(ck);
 	return rc;
 }

@@ -187,11 +187,24 @@ static void check_names(struct smv_ck *ck)
 	free(sorted);
 }
 
+static void list_readers(struct smv_ck *ck)
+{
+	ck->judges_readers = !ck->incomplete && !ck->result->damages &&
+			     !smv_readers_begin(&ck->readers, ck->volumes);
+	for (u64 i = 0; i < ck->volumes && ck->judges_readers; i++)
+		if (ck->volume[i].parent)
+			smv_readers_add(&ck->readers, ck->volume[i].parent, ck->volume[i].asof);
+	if (ck->judges_readers)
+		smv_readers_end(&ck->readers);
+}
+
 void smv_ck_volumes(struct smv_ck *ck)
 {
 	for (u64 i = 0; i < ck->volumes; i++)
 		check_volume(ck, &ck->volume[i]);
 	check_names(ck);
+	list_readers(ck);
+	ck->last = (struct smv_key){ 0 };
 }
 
 /* -- exceptions --------------------------------------------------------------- */
@@ -245,6 +258,21 @@ static void check_value(struct smv_ck *ck, const struct smv_key *key, u64 where,
 			      (unsigned long long)key->chunk);
 }
 
+/* I-INTERVAL: the cleaner has been over all that nobody reads, or will be. */
+static void check_readers(struct smv_ck *ck, const struct smv_key *key,
+			  const struct smv_ck_volume *v)
+{
+	bool same = ck->last.volume == key->volume && ck->last.chunk == key->chunk;
+	u64 from = same ? ck->last.epoch : 0;
+
+	ck->last = *key;
+	if (!ck->judges_readers || !(v->flags & SMV_VOLUME_ORIGIN) || v->flags & SMV_VOLUME_PASS)
+		return;
+	if (!smv_readers_within(&ck->readers, key->volume, from, key->epoch))
+		smv_ck_damage(ck, SMV_DAMAGE_ENTRY_UNREAD, key->volume, "chunk %llu epoch %llu",
+			      (unsigned long long)key->chunk, (unsigned long long)key->epoch);
+}
+
 void smv_ck_exception(struct smv_ck *ck, const struct smv_key *key, const struct smv_value *value)
 {
 	struct smv_ck_volume *v = smv_ck_find_volume(ck, key->volume);
@@ -265,6 +293,7 @@ void smv_ck_exception(struct smv_ck *ck, const struct smv_key *key, const struct
 			smv_ck_damage(ck, SMV_DAMAGE_ENTRY_EPOCH, key->volume,
 				      "chunk %llu epoch %llu", (unsigned long long)key->chunk,
 				      (unsigned long long)key->epoch);
+		check_readers(ck, key, v);
 	}
 	if (value->check)
 		smv_ck_damage(ck, SMV_DAMAGE_UNPROVEN, key->volume, "chunk %llu epoch %llu",

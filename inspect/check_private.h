@@ -5,6 +5,7 @@
 
 #include "check.h"
 #include "format.h"
+#include "readers.h"
 #include "super.h"
 #include "tree.h"
 
@@ -38,6 +39,9 @@ struct smv_ck {
 	u64 volumes;
 	u64 data_chunks; /* counted */
 	u64 exceptions;
+	struct smv_readers readers;
+	bool judges_readers; /* the table is sound, so that who reads what is known */
+	struct smv_key last; /* the exception before */
 	bool incomplete; /* something could not be read: what is missing proves nothing */
 };
 

@@ -34,6 +34,8 @@
 	X(ENTRY_VOLUME, "entry-volume", "an exception belongs to no volume", "volume")             \
 	X(ENTRY_CHUNK, "entry-chunk", "an exception lies behind its volume's end", "volume")       \
 	X(ENTRY_EPOCH, "entry-epoch", "an exception's epoch is not one of its volume", "volume")   \
+	X(ENTRY_UNREAD, "entry-unread",                                                            \
+	  "an origin's exception is read by nobody, and is not to be cleaned", "volume")           \
 	X(VOLUME_FIELD, "volume-field", "a volume's entry in the table is impossible", "volume")   \
 	X(VOLUME_NAME, "volume-name", "a volume's name is illegal or used twice", "volume")        \
 	X(VOLUME_PARENT, "volume-parent", "a volume's parent does not exist or goes in a loop",    \

@@ -111,6 +111,7 @@ int smv_image_judge(const struct smv_image *image,
 		result->data_chunks = ck->data_chunks;
 		rc = 0;
 	}
+	smv_readers_free(&ck->readers);
 	free(ck->volume);
 	free(ck->seen);
 	free(ck);

@@ -333,7 +333,8 @@ static void add_losses(struct smv_rp *rp)
  */
 static void want_passes(struct smv_rp *rp)
 {
-	if (!rp->volumes.gaps && !rp->journal_gap && !rp->fewer_readers && !rp->lost.entries)
+	if (!rp->volumes.gaps && !rp->journal_gap && !rp->fewer_readers && !rp->lost.entries &&
+	    smv_rp_is_read(rp))
 		return;
 	for (u64 i = 0; i < rp->image->volumes; i++) {
 		struct smv_disk_volume *v = &rp->image->volume[i];
@@ -385,7 +386,8 @@ static void run(struct smv_rp *rp)
 	add_losses(rp);
 	if (!rp->rc)
 		smv_rp_name_losses(rp);
-	want_passes(rp);
+	if (!rp->rc)
+		want_passes(rp);
 	if (!rp->rc)
 		finish(rp);
 }
@@ -413,7 +415,7 @@ int smv_repair(const struct smv_repair *repair, struct smv_image *image,
 	free(ck);
 	free(rp.volumes.gap);
 	free(rp.exceptions.gap);
-	free(rp.reader);
+	smv_readers_free(&rp.readers);
 	smv_image_free(&rp.missing);
 	smv_image_free(&rp.lost);
 	return rp.rc;

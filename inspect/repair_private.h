@@ -4,6 +4,7 @@
 #define SMV_REPAIR_PRIVATE_H
 
 #include "check_private.h"
+#include "readers.h"
 #include "repair.h"
 
 /* Keys [low, high) of a tree that cannot be read. */
@@ -18,11 +19,6 @@ struct smv_rp_gaps {
 	u64 lost; /* leaves */
 };
 
-/* A volume is read as of this epoch of it. */
-struct smv_rp_reader {
-	u64 volume, asof;
-};
-
 struct smv_rp {
 	const struct smv_repair *repair;
 	struct smv_repair_result *result;
@@ -32,8 +28,7 @@ struct smv_rp {
 	struct smv_image
 		missing; /* volumes of the checkpoint; in where, how many entries were not found */
 	struct smv_image lost; /* entries made to say that something is lost */
-	struct smv_rp_reader *reader; /* of the checkpoint; by volume and epoch, each once */
-	u64 readers;
+	struct smv_readers readers;
 	bool tidy; /* every undo entry has a reader, but of origins that wait for a pass */
 	bool fewer_readers; /* a volume was dropped, or is read elsewhere */
 	bool journal_gap;
@@ -80,6 +75,8 @@ void smv_rp_fix_volumes(struct smv_rp *rp);
 void smv_rp_fix_entries(struct smv_rp *rp);
 /* repair_room.c: forgets gaps too small for a leaf; before the journal is replayed */
 void smv_rp_close_gaps(struct smv_rp *rp);
+/* Has each exception of an origin a reader, if the origin does not wait for a pass? */
+bool smv_rp_is_read(struct smv_rp *rp);
 /* repair_gaps.c: makes what is missing read as errors. */
 void smv_rp_fill(struct smv_rp *rp);
 /* From now on the snapshot, and all that is read through it, reads as errors. */

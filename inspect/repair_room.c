@@ -11,8 +11,7 @@
  * found, or any volume's parent, says otherwise.
  *
  * Weak side: what is known is a number, so a gap with room stays, although the leaf was
- * elsewhere. A dump that was changed by hand and restored may have lost exceptions
- * nobody reads, and none that was found.
+ * elsewhere.
  */
 #include <stdlib.h>
 #include "repair_private.h"
@@ -24,61 +23,18 @@ static bool is_origin(const struct smv_disk_volume *v)
 
 /* -- who reads an origin as of which epochs --------------------------------------- */
 
-static int by_reader(const void *a, const void *b)
-{
-	const struct smv_rp_reader *x = a, *y = b;
-
-	if (x->volume != y->volume)
-		return x->volume < y->volume ? -1 : 1;
-	return x->asof < y->asof ? -1 : x->asof > y->asof;
-}
-
-/* All volumes with a parent, those without a name, too, by its number and their epoch in it, each once. */
+/* All volumes with a parent, of the image as it is. */
 static void list_readers(struct smv_rp *rp)
 {
-	u64 count = 0, kept = 0;
-
-	rp->reader = malloc((rp->image->volumes + 1) * sizeof(*rp->reader));
-	if (!rp->reader) {
-		rp->rc = -ENOMEM;
-		return;
-	}
-	for (u64 i = 0; i < rp->image->volumes; i++) {
+	rp->rc = smv_readers_begin(&rp->readers, rp->image->volumes);
+	for (u64 i = 0; i < rp->image->volumes && !rp->rc; i++) {
 		const struct smv_disk_volume *v = &rp->image->volume[i];
 
 		if (v->parent)
-			rp->reader[count++] = (struct smv_rp_reader){ le64_to_cpu(v->parent),
-								      le64_to_cpu(v->asof) };
+			smv_readers_add(&rp->readers, le64_to_cpu(v->parent), le64_to_cpu(v->asof));
 	}
-	if (count)
-		qsort(rp->reader, count, sizeof(*rp->reader), by_reader);
-	for (u64 i = 0; i < count; i++)
-		if (!i || by_reader(&rp->reader[i - 1], &rp->reader[i]))
-			rp->reader[kept++] = rp->reader[i];
-	rp->readers = kept;
-}
-
-/* Index of the first reader of the volume as of @epoch or later. */
-static u64 first_reader(const struct smv_rp *rp, u64 volume, u64 epoch)
-{
-	const struct smv_rp_reader key = { volume, epoch };
-	u64 low = 0, high = rp->readers;
-
-	while (low < high) {
-		u64 middle = low + (high - low) / 2;
-
-		if (by_reader(&rp->reader[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* How many different epochs in [from, to) are read. */
-static u64 count_readers(const struct smv_rp *rp, u64 volume, u64 from, u64 to)
-{
-	return first_reader(rp, volume, to) - first_reader(rp, volume, from);
+	if (!rp->rc)
+		smv_readers_end(&rp->readers);
 }
 
 static bool is_family_sound(const struct smv_rp *rp)
@@ -115,10 +71,17 @@ static bool is_read_everywhere(const struct smv_rp *rp)
 			v = smv_rp_volume(rp->image, key->volume);
 		else if (last->chunk == key->chunk)
 			from = last->epoch;
-		if (v && is_passed(v) && !count_readers(rp, key->volume, from, key->epoch))
+		if (v && is_passed(v) &&
+		    !smv_readers_within(&rp->readers, key->volume, from, key->epoch))
 			return false;
 	}
 	return true;
+}
+
+bool smv_rp_is_read(struct smv_rp *rp)
+{
+	list_readers(rp);
+	return !rp->rc && is_read_everywhere(rp);
 }
 
 /* -- room ---------------------------------------------------------------------------- */
@@ -138,7 +101,8 @@ static u64 epochs_in(const struct smv_rp *rp, const struct smv_disk_volume *v, u
 	if (!rp->tidy || !is_passed(v))
 		return epochs;
 	/* the first of them may serve epochs before @from */
-	read = count_readers(rp, number, from, to) + !!count_readers(rp, number, 0, from);
+	read = smv_readers_within(&rp->readers, number, from, to) +
+	       !!smv_readers_within(&rp->readers, number, 0, from);
 	return read < epochs ? read : epochs;
 }
 
@@ -196,8 +160,7 @@ void smv_rp_close_gaps(struct smv_rp *rp)
 	if (rp->volumes.gaps || !gaps->lost || missing != entries - rp->image->entries ||
 	    missing / others < gaps->lost - 1)
 		return;
-	list_readers(rp);
-	rp->tidy = !rp->rc && is_family_sound(rp) && is_read_everywhere(rp);
+	rp->tidy = smv_rp_is_read(rp) && is_family_sound(rp);
 	others *= gaps->lost - 1;
 	for (u64 i = 0; i < gaps->gaps; i++)
 		if (gaps->gap[i].named || room_in(rp, &gaps->gap[i]) >= missing - others)

@@ -390,6 +390,17 @@ t_watermarks_that_cannot_be_are_found()
 	clean_check
 }
 
+# I-INTERVAL: what nobody reads is freed, or its origin waits for the cleaner
+t_exceptions_that_nobody_reads_are_found()
+{
+	rich
+	plant entry 0 epoch 1
+	found entry-unread 'volume 1.*chunk 0 epoch 1'
+	plant entry 0 epoch 1
+	plant volume 1 flags 33	# an origin, and it waits
+	clean_check
+}
+
 # I-UNPROVEN-CUT: what is in a tree is proven
 t_unproven_exceptions_in_the_tree_are_found()
 {

@@ -284,6 +284,14 @@ t_repair_of_announcements_that_cannot_be_loses_what_they_speak_of()
 	heals watermark 2 '^data@a: is suspect'
 }
 
+# Nothing that is read is lost: the cleaner gets to know of it.
+t_repair_of_exceptions_that_nobody_reads_leaves_them_to_the_cleaner()
+{
+	rich
+	plant entry 0 epoch 1
+	heals entry-unread 0
+}
+
 # One that says the truth stays; its copy is not read again by anybody.
 t_repair_of_unproven_exceptions_in_the_tree_looks_at_their_copies()
 {

@@ -472,8 +472,11 @@ static void add_origin(const char *name)
 static void finish(void)
 {
 	set_throttle("0");
-	for (unsigned int i = 0; i < norigins; i++)
+	for (unsigned int i = 0; i < norigins; i++) {
+		if (!volumes[i].active) /* nothing of it moves */
+			volume_up(&store, &volumes[i], origin_device[i]);
 		wait_until_not_rolling(&volumes[i]);
+	}
 	op_list();
 	compare_all();
 	for (struct volume *vol = pick(SNAPSHOT); vol; vol = pick(SNAPSHOT)) {

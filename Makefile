@@ -219,7 +219,7 @@ $(BUILD)/bench/guest/%: bench/guest/%.c Makefile
 		-MF $@.d.$$$$ -o $@.$$$$ $< -lpthread && \
 		mv $@.d.$$$$ $@.d && mv $@.$$$$ $@
 
-$(BUILD)/bench/profile.so: bench/host/profile.c Makefile
+$(BUILD)/bench/profile.so: bench/host/profile.c bench/host/qemu_plugin.h Makefile
 	$(say) CC $@
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -g -shared -fPIC $(DEFS) $(WARN) -o $@.$$$$ $< && mv $@.$$$$ $@

@@ -3,9 +3,6 @@
  * A plugin of QEMU: how often each piece of the guest's code was run, and how
  * many instructions it has. For bench/profile, which knows whose code it is.
  *
- * Debian's qemu has the interface (version 1) but packages no header: what is used of
- * it is declared here.
- *
  * At its end it writes to the file given as out= a line for each piece: address, runs,
  * instructions.
  */
@@ -14,23 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct qemu_plugin_tb;
-typedef uint64_t qemu_plugin_id_t;
-enum qemu_plugin_op { QEMU_PLUGIN_INLINE_ADD_U64 };
-
-void qemu_plugin_register_vcpu_tb_trans_cb(qemu_plugin_id_t id,
-					   void (*cb)(qemu_plugin_id_t id,
-						      struct qemu_plugin_tb *tb));
-void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *tb, enum qemu_plugin_op op,
-					      void *ptr, uint64_t imm);
-void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*cb)(qemu_plugin_id_t id, void *p),
-				    void *p);
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *tb);
-
-int qemu_plugin_version __attribute__((visibility("default"))) = 1;
-int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)
-	__attribute__((visibility("default")));
+#include "qemu_plugin.h"
 
 struct piece {
 	struct piece *next;

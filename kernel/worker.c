@@ -31,7 +31,7 @@
 #include "dev.h"
 
 #define ROOM_RETRY (HZ / 20)
-#define PROVE_DELAY max(HZ / 32, 1)
+#define PROVE_DELAY (HZ / 8) /* longer than a lone first write takes on a slow disk */
 #define CHECKPOINT_TRIES 5 /* of a superblock write */
 #define CHECKPOINT_PAUSE_MS 100
 

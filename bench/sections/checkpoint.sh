@@ -31,7 +31,7 @@ while [ $round -lt "$ROUNDS" ]; do
 	up_snapmv 64K 1
 	load --step 64K --count 512 --depth 16 "$DEV" >/dev/null
 	before=$(field s0 checkpoints)
-	messages s0 --repeat 100000 checkpoint >/dev/null 2>&1 & checkpoints=$!
+	messages s0 --repeat 100000000 checkpoint >/dev/null 2>&1 & checkpoints=$!
 	beside snapmv checkpoints
 	kill $checkpoints
 	wait $checkpoints 2>/dev/null || :

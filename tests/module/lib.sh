@@ -639,7 +639,7 @@ is()
 rests()
 {
 	re_commits=$(field "$1" commits)
-	sleep 0.3
+	sleep 0.6
 	[ "$(field "$1" commits)" -eq "$re_commits" ]
 }
 

@@ -174,6 +174,28 @@ bool memory_again(struct memory *memory, int *rc)
 	return !*rc;
 }
 
+int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 chunk,
+			struct smv_job *job)
+{
+	int rc;
+
+	do {
+		rc = smv_origin_write(memory->store, origin, chunk, job, &memory->miss);
+	} while (memory_again(memory, &rc));
+	return rc;
+}
+
+int memory_job_done(struct memory *memory, struct smv_job *job)
+{
+	u64 lsn;
+	int rc;
+
+	do {
+		rc = smv_job_done(memory->store, job, &lsn, &memory->miss);
+	} while (memory_again(memory, &rc));
+	return rc;
+}
+
 int memory_close(struct memory *memory)
 {
 	int rc = memory_commit(memory);

@@ -28,6 +28,10 @@ void memory_format(struct memory *memory, u64 blocks, u32 chunk_blocks, const ch
 int memory_open(struct memory *memory, bool read_only, const struct smv_limits *limits);
 /* for (;;) around an engine's call, as smv_host_again(). */
 bool memory_again(struct memory *memory, int *rc);
+/* smv_origin_write() and smv_job_done(), as often as it takes. */
+int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 chunk,
+			struct smv_job *job);
+int memory_job_done(struct memory *memory, struct smv_job *job);
 int memory_commit(struct memory *memory);
 int memory_checkpoint(struct memory *memory, bool clean);
 /* Closes it in order; or as a power cut with nothing lost. */

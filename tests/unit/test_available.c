@@ -47,20 +47,12 @@ static int first_write(void)
 {
 	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
 	struct smv_job job = { 0 };
-	u64 lsn;
-	int rc;
+	int rc = memory_origin_write(&memory, origin, written * step % 4099, &job);
 
-	do {
-		rc = smv_origin_write(memory.store, origin, written * step % 4099, &job,
-				      &memory.miss);
-	} while (memory_again(&memory, &rc));
 	if (rc)
 		return rc;
 	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	do {
-		rc = smv_job_done(memory.store, &job, &lsn, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_job_done(&memory, &job), 0);
 	written++;
 	return 0;
 }

@@ -36,18 +36,10 @@ static void end(void)
 static void first_write(struct smv_volume *origin, u64 chunk)
 {
 	struct smv_job job = { 0 };
-	u64 lsn;
-	int rc;
 
-	do {
-		rc = smv_origin_write(memory.store, origin, chunk, &job, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_origin_write(&memory, origin, chunk, &job), 0);
 	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	do {
-		rc = smv_job_done(memory.store, &job, &lsn, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_job_done(&memory, &job), 0);
 }
 
 static void expect_written(u32 writes)

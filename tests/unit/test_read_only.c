@@ -9,27 +9,16 @@ static struct memory memory;
 /* What a write of the origin's chunk is told; 0: todo. */
 static int ask(u64 chunk, struct smv_job *job)
 {
-	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
-	int rc;
-
-	do {
-		rc = smv_origin_write(memory.store, origin, chunk, job, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	return rc;
+	return memory_origin_write(&memory, smv_volume_origin(memory.store, "data"), chunk, job);
 }
 
 static void first_write(u64 chunk)
 {
 	struct smv_job job = { 0 };
-	u64 lsn;
-	int rc;
 
 	EXPECT_EQ(ask(chunk, &job), 0);
 	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	do {
-		rc = smv_job_done(memory.store, &job, &lsn, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_job_done(&memory, &job), 0);
 }
 
 /* An origin with a snapshot that has a copy of chunk 3. */

@@ -50,13 +50,9 @@ static void announce(u64 chunk, struct smv_job *job)
 {
 	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
 	u64 lsn;
-	int rc;
 
 	memset(job, 0, sizeof(*job));
-	do {
-		rc = smv_origin_write(memory.store, origin, chunk, job, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_origin_write(&memory, origin, chunk, job), 0);
 	EXPECT_EQ(job->todo, SMV_TODO_COPY);
 	EXPECT_EQ(smv_job_announce(memory.store, job, smv_checksum_data(data, bytes_of(chunk)),
 				   &lsn),
@@ -67,13 +63,7 @@ static void announce(u64 chunk, struct smv_job *job)
 
 static void done(struct smv_job *job)
 {
-	u64 lsn;
-	int rc;
-
-	do {
-		rc = smv_job_done(memory.store, job, &lsn, &memory.miss);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
+	EXPECT_EQ(memory_job_done(&memory, job), 0);
 	EXPECT_EQ(job->todo, SMV_TODO_GO);
 }
 

@@ -16,17 +16,12 @@
 
 #define FILL_MAX (1ULL << 18) /* lost entries made for one gap of one volume */
 
-static bool is_origin(const struct smv_disk_volume *v)
-{
-	return le32_to_cpu(v->flags) & SMV_VOLUME_ORIGIN;
-}
-
 /* Is anything read as of an epoch in [from, to) of this volume? */
 static bool has_reader(const struct smv_rp *rp, const struct smv_disk_volume *v, u64 from, u64 to)
 {
 	u64 epoch = le64_to_cpu(v->epoch);
 
-	if (!is_origin(v) && epoch >= from && epoch < to)
+	if (!smv_rp_is_origin(v) && epoch >= from && epoch < to)
 		return true;
 	for (u64 i = 0; i < rp->image->volumes; i++) {
 		u64 asof = le64_to_cpu(rp->image->volume[i].asof);
@@ -62,9 +57,10 @@ static void fill_chunk(struct smv_rp *rp, const struct smv_disk_volume *v, u64 c
 			   e->key.chunk != chunk || e->key.epoch > high;
 		u64 to = end ? high + 1 : e->key.epoch; /* missing ones are in [from, to) */
 
-		if (from < to && is_origin(v) && has_reader(rp, v, before, to - 1))
+		if (from < to && smv_rp_is_origin(v) && has_reader(rp, v, before, to - 1))
 			add_lost(rp, number, chunk, to - 1);
-		else if (from < to && !is_origin(v) && has_reader(rp, v, from, end ? ~0ULL : to))
+		else if (from < to && !smv_rp_is_origin(v) &&
+			 has_reader(rp, v, from, end ? ~0ULL : to))
 			add_lost(rp, number, chunk, from);
 		if (end)
 			return;
@@ -169,12 +165,12 @@ static const struct smv_image_entry *find(const struct smv_rp *rp, const struct 
 		struct smv_key key = { le64_to_cpu(v->number), chunk, epoch + 1 };
 		u64 at = smv_rp_first(image, &key);
 
-		if (!is_origin(v))
+		if (!smv_rp_is_origin(v))
 			at--; /* the one before; it may be none */
 		if (at < image->entries && image->entry[at].key.volume == key.volume &&
 		    image->entry[at].key.chunk == chunk)
 			return &image->entry[at];
-		if (is_origin(v))
+		if (smv_rp_is_origin(v))
 			return NULL;
 		epoch = le64_to_cpu(v->asof);
 		v = smv_rp_volume((struct smv_image *)image, le64_to_cpu(v->parent));

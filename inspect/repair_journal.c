@@ -72,7 +72,7 @@ static bool is_origin(const struct smv_rp *rp, u64 number)
 {
 	const struct smv_disk_volume *v = smv_rp_volume(rp->image, number);
 
-	return v && le32_to_cpu(v->flags) & SMV_VOLUME_ORIGIN;
+	return v && smv_rp_is_origin(v);
 }
 
 bool smv_rp_copy_is_there(const struct smv_rp *rp, const struct smv_key *key,

@@ -60,6 +60,11 @@ void smv_rp_cover(struct smv_rp *rp, u64 volume);
 void smv_rp_read(struct smv_rp *rp);
 void smv_rp_gap(struct smv_rp *rp, struct smv_rp_gaps *gaps, const struct smv_key *low,
 		const struct smv_key *high, bool named);
+static inline bool smv_rp_is_origin(const struct smv_disk_volume *volume)
+{
+	return le32_to_cpu(volume->flags) & SMV_VOLUME_ORIGIN;
+}
+
 /*
  * repair_journal.c: is the copy there that the value's checksum speaks of, once taken of the volume's
  * chunk? One that cannot be read may be.

@@ -16,11 +16,6 @@
 #include <stdlib.h>
 #include "repair_private.h"
 
-static bool is_origin(const struct smv_disk_volume *v)
-{
-	return le32_to_cpu(v->flags) & SMV_VOLUME_ORIGIN;
-}
-
 /* -- who reads an origin as of which epochs --------------------------------------- */
 
 /* All volumes with a parent, of the image as it is. */
@@ -44,9 +39,9 @@ static bool is_family_sound(const struct smv_rp *rp)
 		const struct smv_disk_volume *parent =
 			smv_rp_volume(rp->image, le64_to_cpu(v->parent));
 
-		if (is_origin(v) ? !!v->parent :
-				   !parent || !v->asof ||
-					   le64_to_cpu(v->asof) > le64_to_cpu(parent->epoch))
+		if (smv_rp_is_origin(v) ? !!v->parent :
+					  !parent || !v->asof ||
+						  le64_to_cpu(v->asof) > le64_to_cpu(parent->epoch))
 			return false;
 	}
 	return true;
@@ -54,7 +49,7 @@ static bool is_family_sound(const struct smv_rp *rp)
 
 static bool is_passed(const struct smv_disk_volume *v)
 {
-	return is_origin(v) && !(le32_to_cpu(v->flags) & SMV_VOLUME_PASS);
+	return smv_rp_is_origin(v) && !(le32_to_cpu(v->flags) & SMV_VOLUME_PASS);
 }
 
 /* Has each exception that was found a reader, where all should have one? */
@@ -91,7 +86,7 @@ static u64 epochs_in(const struct smv_rp *rp, const struct smv_disk_volume *v, u
 {
 	u64 epoch = le64_to_cpu(v->epoch), number = le64_to_cpu(v->number), epochs, read;
 
-	if (is_origin(v) && !from)
+	if (smv_rp_is_origin(v) && !from)
 		from = 1;
 	if (to > epoch)
 		to = epoch + 1;

@@ -232,8 +232,8 @@ find_disk()	# SERIAL
 }
 
 # cut_soon MIN MAX: from now on the power may go; it does at a random moment
-# between so many milliseconds. The phase goes on; should it end first, it is
-# cut idle.
+# between so many milliseconds. The phase goes on; should it end first, it waits
+# for the cut.
 cut_soon()
 {
 	SMV_CUT=yes
@@ -577,8 +577,8 @@ lib_exit()	# STATUS
 {
 	trap - EXIT
 	if [ "$1" -eq 0 ]; then
-		# What is to be cut is left as it is.
-		[ -z "$SMV_CUT" ] || exit 0
+		# What is to be cut is left as it is, and is not over before.
+		[ -z "$SMV_CUT" ] || sleep 600
 		# Its own shell: a failure of fail() is to be seen here.
 		# shellcheck disable=SC2086
 		(take_down; remove_dm $SMV_DM_DISKS; echo "# taken down") && exit 0

@@ -190,6 +190,19 @@ int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, cons
 	return -EAGAIN;
 }
 
+/* Most entries of a node differ in their chunk: no more of them is decoded than decides. */
+static bool entry_is_above(const u8 *entry, const struct smv_key *key)
+{
+	const struct smv_disk_key *disk = (const void *)entry;
+	u64 volume = le64_to_cpu(disk->volume), chunk = le64_to_cpu(disk->chunk);
+
+	if (volume != key->volume)
+		return volume > key->volume;
+	if (chunk != key->chunk)
+		return chunk > key->chunk;
+	return le64_to_cpu(disk->epoch) > key->epoch;
+}
+
 /* How many of the node's entries are at or below @key. */
 static u32 node_search(const struct smv_tree *tree, const void *node, const struct smv_key *key)
 {
@@ -197,14 +210,12 @@ static u32 node_search(const struct smv_tree *tree, const void *node, const stru
 	u32 low = 0, high = node_count(node);
 
 	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-		struct smv_key at;
+		u32 middle = (low + high) / 2;
 
-		entry_key(node_entry(node, bytes, middle), &at);
-		if (smv_key_cmp(&at, key) <= 0)
-			low = middle + 1;
-		else
+		if (entry_is_above(node_entry(node, bytes, middle), key))
 			high = middle;
+		else
+			low = middle + 1;
 	}
 	return low;
 }

@@ -184,6 +184,8 @@ static int set_up_layers(struct smv_store *store, const struct smv_disk_super *s
 	int error = set_up_maps(store);
 
 	if (!error)
+		error = smv_recent_init(&store->recent, &store->host);
+	if (!error)
 		error = smv_blocks_init(&store->blocks, &store->host, store->limits.cache_blocks,
 					store->uuid);
 	if (!error)

@@ -60,6 +60,13 @@ static void put_exception(struct smv_store *store, const struct smv_key *key,
 	};
 
 	smv_map_put(&store->exceptions, key, &disk);
+	smv_recent_forget(&store->recent, key->chunk);
+}
+
+static void remove_exception(struct smv_store *store, const struct smv_key *key)
+{
+	smv_map_remove(&store->exceptions, key);
+	smv_recent_forget(&store->recent, key->chunk);
 }
 
 /* Checksums say that a value is what was written, not that it can be true: I-SUPER-DISTRUST. */
@@ -150,7 +157,7 @@ int smv_apply_delete(struct smv_store *store, struct smv_volume *volume, const s
 
 	if (error || !volume->exceptions)
 		return error ? error : -EUCLEAN;
-	smv_map_remove(&store->exceptions, key);
+	remove_exception(store, key);
 	count(store, volume, -1);
 	return 0;
 }
@@ -161,7 +168,7 @@ int smv_apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
 {
 	if (!from_volume->exceptions)
 		return -EUCLEAN;
-	smv_map_remove(&store->exceptions, from);
+	remove_exception(store, from);
 	put_exception(store, to, value);
 	smv_volume_known_put(to_volume, to);
 	count(store, from_volume, -1);
@@ -266,6 +273,7 @@ void smv_apply_volume(struct smv_store *store, struct smv_volume *volume,
 
 	smv_volume_encode(volume, disk);
 	smv_map_put(&store->volumes, &key, disk);
+	smv_recent_forget_all(&store->recent);
 	volume->count_dirty = false;
 }
 
@@ -283,6 +291,7 @@ u64 smv_record_gone(struct smv_store *store, struct smv_volume *volume)
 	__le64 number = cpu_to_le64(volume->number);
 
 	smv_map_remove(&store->volumes, &key);
+	smv_recent_forget_all(&store->recent);
 	smv_volume_remove(store, volume);
 	return smv_journal_append(&store->journal, SMV_RECORD_GONE, &number, sizeof(number));
 }

@@ -10,6 +10,7 @@
 #include "journal.h"
 #include "map.h"
 #include "ranges.h"
+#include "recent.h"
 #include "store.h"
 #include "super.h"
 #include "tree.h"
@@ -165,6 +166,7 @@ struct smv_store {
 	struct smv_alloc alloc;
 	struct smv_map exceptions; /* values: struct smv_value */
 	struct smv_map volumes; /* values: struct smv_disk_volume */
+	struct smv_recent recent;
 
 	struct smv_volume **by_number;
 	struct smv_volume **by_name;

@@ -27,6 +27,7 @@ void smv_store_delete(struct smv_store *store)
 	smv_journal_exit(&store->journal);
 	smv_map_exit(&store->exceptions);
 	smv_map_exit(&store->volumes);
+	smv_recent_exit(&store->recent, &host);
 	smv_alloc_exit(&store->alloc);
 	smv_blocks_exit(&store->blocks);
 	smv_host_free(&host, store, sizeof(*store));

@@ -67,9 +67,13 @@ int smv_read(struct smv_store *store, struct smv_volume *volume, u64 chunk, stru
 	if (smv_volume_is(volume, SMV_VOLUME_INVALID) ||
 	    (store->failed && !smv_volume_is_origin(volume)))
 		return -EIO;
+	if (smv_recent_get(&store->recent, volume->number, chunk, &found))
+		return smv_write_place(found, where);
 	error = smv_resolve(store, volume, chunk, &found, miss);
 	if (!error)
 		error = smv_write_place(found, where);
+	if (!error && !smv_volume_is_rolling(volume->origin))
+		smv_recent_put(&store->recent, volume->number, chunk, found);
 	if (!error && store->failed && where->place != SMV_PLACE_ORIGIN)
 		error = -EIO;
 	return error;

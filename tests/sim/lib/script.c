@@ -57,6 +57,7 @@ static const struct sim_script scripts[] = {
 	SCRIPT("free_commit", "S 0 2|w 2 0 a|F 2|x 2 0|w 2 1 a|CUT", 1),
 	SCRIPT("free_read", "S 0 2|w 2 0 a|w 2 1 a|.|r 2 0|x 2 0|x 2 1|w 2 1 a|w 2 2 a", 2),
 	SCRIPT("free_write", "S 0 2|w 2 0 a|.|w 2 0 a|x 2 0|w 2 1 a|.", 1),
+	SCRIPT("recent", "S 0 2|.|r 2 0|W 0 0 a|r 2 0", SIM_ALL_FREE),
 	SCRIPT("inplace_wait", "S 0 2|.|r 2 0|W 0 0 a", SIM_ALL_FREE),
 	SCRIPT("snap_flush", "W 0 0 a|S 0 2|CUT", SIM_ALL_FREE),
 	SCRIPT("snap_marks", "S 0 2|W 0 0 a|R 0 2 -|W 0 0 a|S 0 3|CUT", SIM_ALL_FREE),

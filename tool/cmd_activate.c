@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 #include "commands.h"
 #include "device.h"
 #include "dm.h"
@@ -118,17 +119,50 @@ static char *store_parameters(const struct smv_device *device, bool force, bool 
 			       force ? " force" : "", read_only ? " read_only" : "");
 }
 
+/* Is the device there? *live: and has it got its table? */
+static bool is_there(const struct smv_dm_table *table, bool *live)
+{
+	struct smv_dm_list list;
+	const struct smv_dm_device *device;
+	char *line = NULL;
+	bool there;
+
+	smv_dm_list(&list);
+	device = smv_dm_find(&list, table->uuid, table->number);
+	there = device;
+	if (there)
+		line = smv_dm_table(device->name);
+	*live = line;
+	free(line);
+	smv_dm_list_free(&list);
+	return there;
+}
+
+/* Has another activated it meanwhile, or is about to (for up to two seconds)? */
+static bool is_up(const struct smv_dm_table *table)
+{
+	bool live = false;
+
+	for (u32 i = 0; i < 200 && is_there(table, &live) && !live; i++)
+		usleep(10000);
+	return live;
+}
+
 static int create(const struct smv_dm_table *table, const char *object)
 {
 	char *why;
 	int rc = 0;
 
+	if (is_up(table))
+		return 0;
 	if (smv_dm_exists(table->name))
 		return smv_fail(object,
 				"the device-mapper name %s is taken by something else: "
 				"rename one of them",
 				table->name);
 	rc = smv_dm_create(table, &why);
+	if (rc && is_up(table))
+		rc = 0;
 	if (rc == -ENODEV)
 		rc = smv_fail(object, "device-mapper is not available: load dm_mod");
 	else if (rc == -EINVAL && !why)
@@ -172,9 +206,13 @@ static int create_store(const char *path, const struct smv_store_info *info,
 	char *parameters;
 	int rc, read_only = 0;
 
-	rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM_READ);
-	if (rc)
-		return rc;
+	if (smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ)) {
+		if (is_up(&table))
+			return 0;
+		rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM_READ);
+		if (rc)
+			return rc;
+	}
 	if (!device.block) {
 		smv_device_close(&device);
 		return smv_fail(path, "is a file: attach it with losetup, then activate that");
@@ -205,6 +243,35 @@ static int mark_changed(struct smv_backend *active, struct smv_backend *before, 
 	return 0;
 }
 
+static bool is_in_use(const char *path)
+{
+	struct smv_device device;
+	int rc = smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ);
+
+	smv_device_close(&device);
+	return rc == -EBUSY;
+}
+
+/* As smv_backend_open(), but waits up to two seconds for another who has the store in hand. */
+static int open_store(const char *path, struct smv_backend **backend)
+{
+	int rc = 1;
+
+	smv_text_mute(true);
+	for (u32 i = 0; rc && i < 200; i++) {
+		rc = smv_backend_open(path, false, backend);
+		if (!rc)
+			break;
+		smv_backend_close(*backend, path);
+		*backend = NULL;
+		if (!is_in_use(path))
+			break;
+		usleep(10000);
+	}
+	smv_text_mute(false);
+	return rc ? smv_backend_open(path, false, backend) : 0;
+}
+
 /*
  * Brings the store's own device up, if it is not; *backend is the active store
  * then. 0, or 1: said why not.
@@ -214,7 +281,7 @@ static int activate_store(const char *path, const struct activation *a,
 {
 	struct smv_backend *before = NULL;
 	bool *changed = NULL;
-	int rc = smv_backend_open(path, false, &before);
+	int rc = open_store(path, &before);
 
 	*backend = NULL;
 	if (!rc && before->active) {

@@ -1,7 +1,8 @@
 # A store that is taken down or brought up, or whose disk goes, between the moment
 # in which all stores are listed and its own query is no error of status and list: it is shown
 # as it is then (or was), or not at all. By name it is an error. Nor is it one of deactivate -a,
-# at whatever point of it another takes the store down.
+# at whatever point of it another takes the store down; nor of activate -a, at whatever point
+# another brings it up.
 # timeout: 60
 
 for i in 0 1; do
@@ -15,13 +16,16 @@ smv add "$store0" "$origin0" data
 smv add "$store1" "$origin1" data
 smv activate "$store0" "$store1"
 
-# begin VAR CMD...: its next read of the disk is held.
+# begin VAR[:N] CMD...: its next (or N-th) read of the disk is held.
 begin()
 {
-	held=$1
+	held=${1%:*}
+	case $1 in
+	*:*)	order "$held" hold read "${1#*:}" ;;
+	*)	order "$held" hold read 1 ;;
+	esac
 	shift
 	echo "+ $*"
-	order "$held" hold read 1
 	"$@" >out 2>err & asking=$!
 	wait_for 20 holds "$held"
 }
@@ -97,6 +101,21 @@ smv deactivate s1/
 answers
 none_is_up
 smv activate "$store0" "$store1"
+
+smv snapshot -S "$store1" data a	# now the origin has a fingerprint, which is compared
+for point in store1:1 store1:4 store1:6 origin1:4 origin1:6; do
+	say "activate -a, and another activation of a store, at $point"
+	smv deactivate -a
+	begin $point snapmv activate -a
+	snapmv activate "$store1" >other 2>&1 & other=$!
+	sleep 0.3
+	calm "$held"
+	wait $other || fail "the other fails: $(cat other)"
+	answers '^/dev/mapper/s0-data$' '^/dev/mapper/s1-data$'
+	eq "$(dmsetup ls --target snap-mv-origin | wc -l)" 2 'origins that are up'
+done
+smv deactivate s1/
+smv activate s1/
 
 say 'an origin that is in use is an error as ever'
 exec 3</dev/mapper/s1-data

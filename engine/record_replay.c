@@ -116,14 +116,14 @@ static int replay_old_volume(struct smv_store *store, struct smv_volume *volume,
 
 	smv_volume_set_name(store, volume, "");
 	smv_volume_set_flags(store, volume, flags);
+	if (volume->parent)
+		smv_volume_unlink(volume);
 	error = smv_volume_decode(volume, disk);
 	parent = smv_volume_number(store, volume->parent_number);
-	if (error || !parent != !volume->parent_number || exceptions != volume->exceptions)
+	if (error || !parent != !volume->parent_number || exceptions != volume->exceptions ||
+	    volume->origin != (parent ? parent->origin : volume))
 		return -EUCLEAN;
-	if (parent) {
-		smv_volume_unlink(volume);
-		smv_volume_link(volume, parent, volume->asof);
-	}
+	smv_volume_link(volume, parent, volume->asof);
 	smv_volume_set_name(store, volume, disk->name);
 	return 0;
 }

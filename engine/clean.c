@@ -7,12 +7,12 @@
  *   undo entry e of an origin:    live if some reader is as of [previous entry, e)
  *   redo entry e of a snapshot:   live if some reader is as of [e, next entry)
  *
- * Readers of a volume are its children in the table and, for a snapshot that is
- * alive, its own epoch. A rollback's hidden child reads only chunks that are not
- * marked in the journal (I-HELD). Death is for ever: new readers come as of the present
- * epoch, or as of one that is read already. So a pass may take any time, and
- * what it frees needs no second look; what serves epochs from the one on in
- * which the pass began, it leaves alone, unless the volume was dead by then.
+ * Readers of a volume are its children, as they are in the table when an entry is
+ * judged, and, for a snapshot that is alive, its own epoch. A rollback's hidden child
+ * reads only chunks that are not marked in the journal (I-HELD). Death is for ever: new
+ * readers come as of the present epoch, or as of one that is read already. So a pass may
+ * take any time, and what it frees needs no second look; what serves epochs from the one
+ * on in which the pass began, it leaves alone, unless the volume was dead by then.
  *
  * At the end of its pass, if no further one was asked for, a dead volume without children
  * leaves the table, and its parent is flagged; one with a single visible child is merged into it: each
@@ -67,76 +67,30 @@ bool smv_clean_wanted(const struct smv_store *store)
 
 /* ---- readers ------------------------------------------------------------- */
 
-static int room_for_readers(struct smv_store *store, u32 room)
-{
-	struct smv_cleaning *clean = &store->clean;
-
-	if (room <= clean->reader_room)
-		return 0;
-	smv_clean_exit(store);
-	room += room / 2;
-	clean->reader = smv_host_alloc(&store->host, room * sizeof(*clean->reader));
-	if (!clean->reader)
-		return -ENOMEM;
-	clean->reader_room = room;
-	return 0;
-}
-
-void smv_clean_exit(struct smv_store *store)
-{
-	struct smv_cleaning *clean = &store->clean;
-
-	smv_host_free(&store->host, clean->reader, clean->reader_room * sizeof(*clean->reader));
-	clean->reader = NULL;
-	clean->reader_room = 0;
-}
-
-static int collect_readers(struct smv_store *store, const struct smv_volume *volume)
-{
-	struct smv_cleaning *clean = &store->clean;
-	const struct smv_volume *child;
-	int error = room_for_readers(store, volume->children + 1);
-
-	if (error)
-		return error;
-	clean->readers = 0;
-	for (child = volume->child_first; child; child = child->sibling_next)
-		if (!smv_volume_is(child, SMV_VOLUME_HIDDEN))
-			clean->reader[clean->readers++] = child->asof;
-	clean->epoch = smv_volume_is(volume, SMV_VOLUME_DEAD) ? ~0ULL : volume->epoch;
-	return 0;
-}
-
 static bool is_read_within(const struct smv_cleaning *clean, u64 from, u64 end)
 {
-	u32 low = 0, high = clean->readers;
+	const struct smv_volume *child;
 
 	/* Its own epoch, and whatever was written or taken of it since the pass began. */
 	if (end > clean->epoch)
 		return true;
-	while (low < high) {
-		u32 middle = low + (high - low) / 2;
-
-		if (clean->reader[middle] < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < clean->readers && clean->reader[low] < end;
+	child = smv_volume_child_from(clean->volume, from);
+	for (; child && child->asof < end; child = child->sibling_next)
+		if (!smv_volume_is(child, SMV_VOLUME_HIDDEN))
+			return true;
+	return false;
 }
 
 /* Does a running rollback still hold the entry that serves [from, end) of this chunk? */
-static bool is_held_within(const struct smv_volume *volume, u64 chunk, u64 from, u64 end)
+static bool is_held_within(struct smv_store *store, const struct smv_volume *volume, u64 chunk,
+			   u64 from, u64 end)
 {
-	const struct smv_volume *child;
+	const struct smv_volume *held;
 
 	if (!smv_volume_is_rolling(volume->origin) || smv_resolve_is_marked(volume->origin, chunk))
 		return false;
-	for (child = volume->child_first; child; child = child->sibling_next)
-		if (child->number == volume->origin->roll_volume && child->asof >= from &&
-		    child->asof < end)
-			return true;
-	return false;
+	held = smv_volume_number(store, volume->origin->roll_volume);
+	return held->parent == volume && held->asof >= from && held->asof < end;
 }
 
 /* ---- judging ---------------------------------------------------------------- */
@@ -221,7 +175,8 @@ static int judge_one(struct smv_store *store, u32 *freed, u64 *miss)
 	error = interval(store, volume, &key, &from, &end, miss);
 	if (error)
 		return error;
-	if (!is_read_within(clean, from, end) && !is_held_within(volume, key.chunk, from, end))
+	if (!is_read_within(clean, from, end) &&
+	    !is_held_within(store, volume, key.chunk, from, end))
 		error = delete_entry(store, volume, &key, where, freed, miss);
 	if (!error && !advance(clean, &key))
 		error = -ENOENT;
@@ -286,16 +241,14 @@ static int merge_end(struct smv_store *store, struct smv_volume *child)
 static int begin_pass(struct smv_store *store)
 {
 	struct smv_cleaning *clean = &store->clean;
-	int error;
+	struct smv_volume *volume = choose(store);
 
-	clean->volume = choose(store);
-	if (!clean->volume)
+	if (!volume)
 		return -ENOENT;
-	error = collect_readers(store, clean->volume);
-	if (error)
-		return error;
-	clean->place = (struct smv_key){ clean->volume->number, 0, 0 };
-	clean->pass = clean->volume->pass;
+	clean->volume = volume;
+	clean->epoch = smv_volume_is(volume, SMV_VOLUME_DEAD) ? ~0ULL : volume->epoch;
+	clean->place = (struct smv_key){ volume->number, 0, 0 };
+	clean->pass = volume->pass;
 	clean->phase = SMV_CLEAN_JUDGE;
 	return 0;
 }

@@ -8,6 +8,4 @@
 /* Has the cleaner work, now or when a deletion is durable? */
 bool smv_clean_wanted(const struct smv_store *store);
 
-void smv_clean_exit(struct smv_store *store);
-
 #endif

@@ -51,8 +51,10 @@ struct smv_volume {
 	u64 parent_number; /* parent is NULL only until the table is linked */
 	struct smv_volume *parent;
 	struct smv_volume *origin;
-	struct smv_volume *child_first, *child_last; /* ascending by asof */
+	struct smv_volume *child_first, *child_last; /* ascending by asof and number */
 	struct smv_volume *sibling_prev, *sibling_next;
+	struct smv_volume *child_top; /* the tree of the children */
+	struct smv_volume *tree_before, *tree_after;
 	struct smv_volume *list_prev, *list_next; /* ascending by number */
 	struct smv_volume *number_next; /* hash chains */
 	struct smv_volume *name_next;
@@ -101,9 +103,6 @@ struct smv_cleaning {
 	struct smv_key place; /* next entry to look at */
 	u64 pass; /* the request that is being served */
 	u64 epoch; /* of the volume when the pass began; ~0: it was dead */
-	u64 *reader; /* epochs as of which the volume was read then, ascending */
-	u32 readers;
-	u32 reader_room;
 };
 
 enum smv_checkpoint_phase {

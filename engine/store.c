@@ -21,7 +21,6 @@ void smv_store_delete(struct smv_store *store)
 	struct smv_host host = store->host;
 
 	smv_open_exit(store);
-	smv_clean_exit(store);
 	smv_checkpoint_exit(store);
 	smv_volume_table_exit(store);
 	smv_journal_exit(&store->journal);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The table of volumes, all of it in memory: by number (hash and ascending
- * list), by name (visible ones), and as a tree of who was taken of whom, each
- * volume's children ascending by the epoch they were taken as of. A parent's
- * number is always smaller than its children's, so there are no loops.
+ * list), by name (visible ones), and as a tree of who was taken of whom
+ * (volume_children.c). A parent's number is always smaller than its children's, so
+ * there are no loops.
  *
  * Readers (I-READERS): what makes an origin's data unneeded counts only when
  * durable, what makes it needed counts at once. So a snapshot counts from the
@@ -289,50 +289,6 @@ void smv_volume_remove(struct smv_store *store, struct smv_volume *volume)
 	store->volume_count--;
 	store->exception_count -= volume->exceptions;
 	smv_volume_free(store, volume);
-}
-
-void smv_volume_link(struct smv_volume *volume, struct smv_volume *parent, u64 asof)
-{
-	struct smv_volume *before;
-
-	volume->parent = parent;
-	volume->parent_number = parent ? parent->number : 0;
-	volume->asof = asof;
-	volume->origin = parent ? parent->origin : volume;
-	if (!parent)
-		return;
-	for (before = parent->child_last; before && before->asof > asof;
-	     before = before->sibling_prev)
-		;
-	volume->sibling_prev = before;
-	volume->sibling_next = before ? before->sibling_next : parent->child_first;
-	*(before ? &before->sibling_next : &parent->child_first) = volume;
-	*(volume->sibling_next ? &volume->sibling_next->sibling_prev : &parent->child_last) =
-		volume;
-	parent->children++;
-}
-
-void smv_volume_unlink(struct smv_volume *volume)
-{
-	struct smv_volume *parent = volume->parent;
-	struct smv_volume *prev = volume->sibling_prev, *next = volume->sibling_next;
-
-	*(prev ? &prev->sibling_next : &parent->child_first) = next;
-	*(next ? &next->sibling_prev : &parent->child_last) = prev;
-	volume->sibling_prev = NULL;
-	volume->sibling_next = NULL;
-	volume->parent = NULL;
-	parent->children--;
-}
-
-void smv_volume_adopt(struct smv_volume *volume)
-{
-	struct smv_volume *ghost = volume->parent, *parent = ghost->parent;
-	u64 asof = ghost->asof;
-
-	smv_volume_unlink(volume);
-	smv_volume_unlink(ghost);
-	smv_volume_link(volume, parent, asof);
 }
 
 struct smv_volume *smv_volume_attach(struct smv_volume *of, u64 *asof)

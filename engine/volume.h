@@ -25,6 +25,8 @@ void smv_volume_link(struct smv_volume *volume, struct smv_volume *parent, u64 a
 void smv_volume_unlink(struct smv_volume *volume);
 /* @volume takes the place of its parent, a ghost, among the grandparent's children. */
 void smv_volume_adopt(struct smv_volume *volume);
+/* The first child as of epoch @asof or a later one, in a few steps; sibling_next has the others. NULL: none. */
+const struct smv_volume *smv_volume_child_from(const struct smv_volume *volume, u64 asof);
 
 /* Changes name or flags, keeping index and counters right. */
 void smv_volume_set_name(struct smv_store *store, struct smv_volume *volume, const char *name);

@@ -70,6 +70,7 @@ UNIT_TEST(a_record_may_move_a_snapshot_to_another_epoch)
 	EXPECT(one->child_first->sibling_next == b);
 	EXPECT_EQ(replay_below(c, one->number, 0), 0);
 	EXPECT(one->child_first == c && one->child_last == b);
+	EXPECT(smv_volume_child_from(one, 0) == c && smv_volume_child_from(one, 1) == a);
 	EXPECT_EQ(one->children, 3);
 	end();
 }

@@ -109,6 +109,19 @@ static void check_family(struct smv_ck *ck, const struct smv_ck_volume *v)
 			      (unsigned long long)v->asof, (unsigned long long)parent->epoch);
 }
 
+/* An origin is removed when no snapshot of it is left. */
+static void check_origin(struct smv_ck *ck, const struct smv_ck_volume *v)
+{
+	const struct smv_ck_volume *origin;
+
+	if (v->flags & (SMV_VOLUME_ORIGIN | SMV_VOLUME_DEAD))
+		return;
+	origin = smv_ck_find_volume(ck, v->origin);
+	if (origin && origin->flags & SMV_VOLUME_DEAD)
+		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_PARENT, v->number,
+			      "its origin %llu was removed", (unsigned long long)v->origin);
+}
+
 static void check_roll(struct smv_ck *ck, const struct smv_ck_volume *v)
 {
 	const struct smv_ck_volume *held = v->roll_volume ? smv_ck_find_volume(ck, v->roll_volume) :
@@ -153,6 +166,7 @@ static void check_volume(struct smv_ck *ck, const struct smv_ck_volume *v)
 	    !(origin ? smv_name_is_origin(v->name) : smv_name_is_snapshot(v->name)))
 		smv_ck_damage(ck, SMV_DAMAGE_VOLUME_NAME, v->number, "illegal");
 	check_family(ck, v);
+	check_origin(ck, v);
 	check_roll(ck, v);
 	check_hidden(ck, v);
 }

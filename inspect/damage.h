@@ -38,8 +38,8 @@
 	  "an origin's exception is read by nobody, and is not to be cleaned", "volume")           \
 	X(VOLUME_FIELD, "volume-field", "a volume's entry in the table is impossible", "volume")   \
 	X(VOLUME_NAME, "volume-name", "a volume's name is illegal or used twice", "volume")        \
-	X(VOLUME_PARENT, "volume-parent", "a volume's parent does not exist or goes in a loop",    \
-	  "volume")                                                                                \
+	X(VOLUME_PARENT, "volume-parent",                                                          \
+	  "a volume's parent does not exist, goes in a loop, or its origin was removed", "volume") \
 	X(VOLUME_ASOF, "volume-asof", "a volume is as of an epoch its parent has not had",         \
 	  "volume")                                                                                \
 	X(VOLUME_COUNT, "volume-count", "a volume's count of exceptions is wrong", "volume")       \

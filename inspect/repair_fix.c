@@ -201,6 +201,27 @@ static void fix_name(struct smv_rp *rp, u64 i)
 	smv_rp_say(rp, false, le64_to_cpu(v->number), 0, 0, "is its name from now on");
 }
 
+/* An origin is removed when no snapshot of it is left: where one is, it was not removed. */
+static void revive_origins(struct smv_rp *rp)
+{
+	struct smv_image *image = rp->image;
+	bool revived = false;
+
+	for (u64 i = 0; i < image->volumes; i++) {
+		const struct smv_disk_volume *v = &image->volume[i];
+		struct smv_disk_volume *origin = smv_rp_volume(image, le64_to_cpu(v->origin));
+
+		if (has(v, SMV_VOLUME_DEAD) || !origin || !has(origin, SMV_VOLUME_DEAD))
+			continue;
+		origin->flags &= ~cpu_to_le32(SMV_VOLUME_DEAD);
+		smv_rp_say(rp, false, le64_to_cpu(origin->number), 0, 0,
+			   "has snapshots: it is not removed");
+		revived = true;
+	}
+	for (u64 i = 0; revived && i < image->volumes; i++)
+		fix_name(rp, i);
+}
+
 static void suspect_all(struct smv_rp *rp)
 {
 	for (u64 i = 0; i < rp->image->volumes; i++) {
@@ -236,6 +257,8 @@ void smv_rp_fix_volumes(struct smv_rp *rp)
 		}
 		fix_name(rp, i++);
 	}
+	if (!rp->rc)
+		revive_origins(rp);
 	if (!rp->rc)
 		check_rollbacks(rp);
 	if (rp->journal_gap && !rp->rc)

@@ -279,6 +279,8 @@ t_impossible_volumes_are_found()
 	found volume-parent 'volume 1'
 	plant volume 1 parent 2
 	found volume-parent 'volume 1'
+	plant volume 1 flags 5
+	found volume-parent 'volume 2.*origin 1 was removed'
 }
 
 t_impossible_names_are_found()

@@ -212,6 +212,9 @@ t_repair_of_volumes_makes_invalid_what_cannot_be_known()
 	plant volume 1 origin 2
 	heals volume-parent 0
 	same_as_before
+	plant volume 1 flags 5
+	heals volume-parent 0 'data: has snapshots'
+	same_as_before
 	plant volume 3 flags 0x80
 	heals volume-field 0
 	same_as_before

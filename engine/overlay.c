@@ -192,12 +192,11 @@ static u32 *bucket_of(const struct smv_overlay *overlay, const struct smv_key *k
 	return overlay->bucket + (hash >> 32 >> (32 - overlay->bucket_bits));
 }
 
-/* The first entry of @key's chunk; NULL: there is none, or no @steps were left. */
-static const struct smv_overlay_entry *chunk_first(const struct smv_overlay *overlay,
+/* The first entry of @key's chunk, in the bucket that begins with @ref; NULL: there is none, or no @steps were left. */
+static const struct smv_overlay_entry *chunk_first(const struct smv_overlay *overlay, u32 ref,
 						   const struct smv_key *key, u32 *steps)
 {
 	const struct smv_overlay_entry *entry;
-	u32 ref = *bucket_of(overlay, key);
 
 	for (; ref && *steps; ref = entry->ref, --*steps) {
 		entry = entry_at(overlay, ref);
@@ -215,9 +214,12 @@ static bool is_in_chunk(const struct smv_overlay_entry *entry, const struct smv_
 const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *overlay,
 						     const struct smv_key *key)
 {
-	u32 steps = CHUNK_STEPS;
-	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps);
+	const struct smv_overlay_entry *entry;
+	u32 ref = *bucket_of(overlay, key), steps = CHUNK_STEPS;
 
+	if (!ref)
+		return NULL;
+	entry = chunk_first(overlay, ref, key, &steps);
 	for (; steps && is_in_chunk(entry, key) && entry->key.epoch < key->epoch; steps--)
 		entry = smv_overlay_next(overlay, entry);
 	if (!steps)
@@ -228,9 +230,12 @@ const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *o
 const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *overlay,
 						     const struct smv_key *key)
 {
-	u32 steps = CHUNK_STEPS;
-	const struct smv_overlay_entry *entry = chunk_first(overlay, key, &steps), *last = NULL;
+	const struct smv_overlay_entry *entry, *last = NULL;
+	u32 ref = *bucket_of(overlay, key), steps = CHUNK_STEPS;
 
+	if (!ref)
+		return NULL;
+	entry = chunk_first(overlay, ref, key, &steps);
 	for (; steps && is_in_chunk(entry, key) && entry->key.epoch <= key->epoch; steps--) {
 		last = entry;
 		entry = smv_overlay_next(overlay, entry);

@@ -12,7 +12,8 @@
  * I-CUT: the cut is a commit boundary; a record is in the checkpoint or behind
  * the cut, never both. I-SUPER-LAST: the superblock is written when everything
  * it names is durable. I-OLD-INTACT: nothing that the durable superblock names
- * is overwritten before the next one is durable.
+ * is overwritten before the next one is durable. I-KNOWN: what goes from the overlay
+ * into the tree is shown to preserved.c on the way.
  *
  * Crash: before the superblock is durable, the old one with its whole journal
  * counts; after, the new one. When its write fails nobody knows which: the same
@@ -23,6 +24,7 @@
  */
 #include "checkpoint.h"
 
+#include "preserved.h"
 #include "unproven.h"
 
 int smv_checkpoint_init(struct smv_store *store, const struct smv_disk_super *super)
@@ -123,13 +125,41 @@ static int merge(struct smv_store *store, struct smv_map *map, struct smv_tree *
 	struct smv_checkpointing *checkpoint = &store->checkpoint;
 	int ret;
 
-	if (!checkpoint->merging)
+	if (!checkpoint->merging) {
 		smv_merge_begin(checkpoint->merge, &map->tree, smv_map_frozen(map), &store->alloc,
 				checkpoint->generation);
+		checkpoint->unseen = smv_merge_place(checkpoint->merge);
+	}
 	checkpoint->merging = true;
 	ret = smv_merge_step(checkpoint->merge, io, miss, result);
 	if (!ret)
 		checkpoint->merging = false;
+	return ret;
+}
+
+/* Shows what has been merged up to @end, another exception of the frozen overlay or NULL. */
+static void show_merged(struct smv_store *store, const struct smv_overlay_entry *end)
+{
+	struct smv_checkpointing *checkpoint = &store->checkpoint;
+	const struct smv_overlay *frozen = smv_map_frozen(&store->exceptions);
+	const struct smv_overlay_entry *entry;
+	struct smv_volume *volume = NULL;
+
+	for (entry = checkpoint->unseen; entry != end; entry = smv_overlay_next(frozen, entry)) {
+		if (!volume || volume->number != entry->key.volume)
+			volume = smv_volume_number(store, entry->key.volume);
+		if (volume && !entry->tombstone)
+			smv_preserved_leave(store, volume, &entry->key);
+	}
+	checkpoint->unseen = end;
+}
+
+static int merge_exceptions(struct smv_store *store, struct smv_io *io, u64 *miss)
+{
+	struct smv_checkpointing *checkpoint = &store->checkpoint;
+	int ret = merge(store, &store->exceptions, &checkpoint->exceptions, io, miss);
+
+	show_merged(store, ret ? smv_merge_place(checkpoint->merge) : NULL);
 	return ret;
 }
 
@@ -200,7 +230,7 @@ static int phase_step(struct smv_store *store, int error, struct smv_io *io, u64
 
 	switch (checkpoint->phase) {
 	case SMV_CHECKPOINT_EXCEPTIONS:
-		ret = merge(store, &store->exceptions, &checkpoint->exceptions, io, miss);
+		ret = merge_exceptions(store, io, miss);
 		break;
 	case SMV_CHECKPOINT_VOLUMES:
 		ret = merge(store, &store->volumes, &checkpoint->volumes, io, miss);

@@ -11,6 +11,8 @@
  */
 #include "command.h"
 
+#include "preserved.h"
+
 /* ---- names ---------------------------------------------------------------- */
 
 static bool is_plain(char c)
@@ -227,7 +229,7 @@ static u64 take(struct smv_store *store, struct smv_volume *volume, struct smv_v
 	if (parent == of) {
 		of->epoch++;
 		if (smv_volume_is_origin(of))
-			smv_volume_known_begin(store, of);
+			smv_preserved_begin(store, of, smv_volume_chunks(store, of));
 		smv_record_volume(store, of);
 	}
 	place(store, volume, parent, asof);
@@ -324,7 +326,7 @@ int smv_rollback(struct smv_store *store, struct smv_volume *origin, struct smv_
 		take(store, kept, origin);
 	} else {
 		origin->epoch++;
-		smv_volume_known_begin(store, origin);
+		smv_preserved_begin(store, origin, smv_volume_chunks(store, origin));
 	}
 	take(store, held, snapshot);
 	origin->roll_volume = held->number;

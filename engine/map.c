@@ -142,6 +142,12 @@ int smv_map_get(struct smv_map *map, const struct smv_key *key, void *value, u64
 	return search(map, 1, key, key, &found, value, miss);
 }
 
+bool smv_map_is_recent(const struct smv_map *map, const struct smv_key *key)
+{
+	return smv_overlay_chunk_ge(&map->overlay[map->active], key) ||
+	       (map->frozen && smv_overlay_chunk_ge(&map->overlay[!map->active], key));
+}
+
 int smv_map_reserve(struct smv_map *map, u32 entries)
 {
 	return smv_overlay_reserve(smv_map_active(map), entries);

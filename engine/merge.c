@@ -544,3 +544,8 @@ int smv_merge_step(struct smv_merge *merge, struct smv_io *io, u64 *miss, struct
 		}
 	}
 }
+
+const struct smv_overlay_entry *smv_merge_place(const struct smv_merge *merge)
+{
+	return merge->change;
+}

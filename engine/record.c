@@ -144,7 +144,6 @@ int smv_apply_put(struct smv_store *store, struct smv_volume *volume, const stru
 	if (error)
 		return error;
 	put_exception(store, key, value);
-	smv_volume_known_put(volume, key);
 	if (smv_where_kind(was) == SMV_WHERE_NONE)
 		count(store, volume, 1);
 	return 0;
@@ -170,7 +169,6 @@ int smv_apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
 		return -EUCLEAN;
 	remove_exception(store, from);
 	put_exception(store, to, value);
-	smv_volume_known_put(to_volume, to);
 	count(store, from_volume, -1);
 	count(store, to_volume, 1);
 	return 0;
@@ -204,15 +202,13 @@ u64 smv_record_announce(struct smv_store *store, struct smv_volume *volume,
 	return smv_journal_append(&store->journal, SMV_RECORD_PUT, &disk, sizeof(disk));
 }
 
-void smv_record_prove(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
-		      u64 where)
+void smv_record_prove(struct smv_store *store, const struct smv_key *key, u64 where)
 {
 	struct smv_value value = { .where = where };
 
 	if (take_and_give(store, where, smv_where(SMV_WHERE_NONE, 0), store->journal.lsn))
 		damaged(store, "a chunk was allocated twice");
 	put_exception(store, key, &value);
-	smv_volume_known_put(volume, key);
 }
 
 int smv_record_retract(struct smv_store *store, struct smv_volume *volume,

@@ -34,8 +34,7 @@ u64 smv_record_delete(struct smv_store *store, struct smv_volume *volume, const 
  */
 u64 smv_record_announce(struct smv_store *store, struct smv_volume *volume,
 			const struct smv_key *key, u64 where, u64 check);
-void smv_record_prove(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
-		      u64 where);
+void smv_record_prove(struct smv_store *store, const struct smv_key *key, u64 where);
 int smv_record_retract(struct smv_store *store, struct smv_volume *volume,
 		       const struct smv_key *key, u64 where);
 void smv_record_confirm(struct smv_store *store, const struct smv_key *key, u64 where);

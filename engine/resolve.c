@@ -10,11 +10,14 @@
  *   else in place.
  *
  * Each volume on the way costs one search of the map; a volume without entries
- * costs none, nor does a chunk that the origin's present epoch is known not to have
- * preserved (I-KNOWN): the first write to it reads no tree. Every call starts from the beginning: a look-up that had to wait
- * for a block holds nothing over the wait (crash-rules.md, 8).
+ * costs none. A chunk that the origin's present epoch has not preserved costs a look
+ * into the overlays' index alone (I-KNOWN, preserved.c): the first write to it reads no tree. Every
+ * call starts from the beginning: a look-up that had to wait for a block holds nothing over
+ * the wait (crash-rules.md, 8).
  */
 #include "resolve.h"
+
+#include "preserved.h"
 
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 
@@ -44,7 +47,10 @@ static int find_undo(struct smv_store *store, const struct smv_volume *origin, u
 	struct smv_value value;
 	int error;
 
-	if (!origin->exceptions || last <= epoch || smv_volume_knows_none(origin, chunk, epoch))
+	if (!origin->exceptions || last <= epoch)
+		return -ENOENT;
+	if (smv_preserved_not_in_tree(origin, chunk, epoch) &&
+	    !smv_map_is_recent(&store->exceptions, &key))
 		return -ENOENT;
 	error = smv_record_ge(store, &key, &limit, &found, &value, miss);
 	if (!error)

@@ -78,13 +78,7 @@ struct smv_volume {
 	u64 roll_lsn; /* of the record that began the rollback */
 	struct smv_roll *roll; /* an origin in mid-rollback */
 
-	/*
-	 * An origin: the chunks that have an undo entry labelled known_epoch, which began
-	 * while the store was open: a clear bit says that there is none. NULL: look it up.
-	 */
-	u64 *known;
-	u64 known_chunks;
-	u64 known_epoch;
+	struct smv_preserved *preserved; /* an origin's, see preserved.c; NULL: nothing is known */
 };
 
 /* Records whose copies are under way. */
@@ -124,6 +118,7 @@ struct smv_checkpointing {
 	struct smv_tree volumes;
 	struct smv_disk_super *super;
 	bool merging; /* smv_merge_begin() was called for this phase */
+	const struct smv_overlay_entry *unseen; /* the first that smv_preserved_leave() is to see */
 	bool writing; /* the superblock is on its way */
 	bool clean; /* the last one begun is that of a clean close */
 	u64 done_lsn; /* covered by the durable one */
@@ -135,8 +130,8 @@ struct smv_opening; /* store.c */
 /* Volumes changed between checkpoints, but for their counts of exceptions. */
 #define SMV_VOLUME_CHANGES 4096u
 
-/* For what the present epochs of all origins have preserved: 2 MiB a TiB of 64 KiB chunks. */
-#define SMV_KNOWN_BYTES (32u << 20)
+/* Bits of preserved chunks, of all origins: 2 MiB a TiB of 64 KiB chunks. */
+#define SMV_PRESERVED_BYTES (32u << 20)
 
 #define SMV_NUMBER_BUCKETS 4096u
 #define SMV_NAME_BUCKETS 4096u
@@ -178,7 +173,7 @@ struct smv_store {
 	u32 passes; /* volumes with SMV_VOLUME_PASS */
 	struct smv_volume *pass_first, *pass_end;
 	u64 pass_last;
-	u64 known_bytes; /* of all origins */
+	u64 preserved_bytes; /* bits of all origins */
 
 	struct smv_unproven unproven;
 	struct smv_cleaning clean;

@@ -5,6 +5,7 @@
  */
 #include "open.h"
 
+#include "preserved.h"
 #include "unproven.h"
 
 struct smv_store *smv_store_new(const struct smv_host *host)
@@ -287,6 +288,15 @@ void smv_volume_close(struct smv_volume *volume)
 {
 	SMV_ASSERT(volume->opens);
 	volume->opens--;
+}
+
+int smv_origin_preserved(struct smv_store *store, struct smv_volume *origin,
+			 const struct smv_preserved **preserved)
+{
+	int error = smv_preserved_make(store, origin, smv_volume_chunks(store, origin));
+
+	*preserved = origin->preserved;
+	return error;
 }
 
 int smv_exception_ge(struct smv_store *store, const struct smv_key *key, struct smv_key *found,

@@ -6,6 +6,7 @@
  *  - calls it from one thread at a time (a lock around every call here);
  *  - does the I/O it asks for (struct smv_io), outside that lock if it likes;
  *  - does all data I/O itself, at the places the engine names.
+ * The one call that needs no lock is smv_preserved_test().
  *
  * Every call that may find a metadata block missing returns -EAGAIN and its
  * number: the host reads it and gives it to smv_store_provide(), then makes the
@@ -326,6 +327,22 @@ struct smv_job {
  */
 int smv_origin_write(struct smv_store *store, struct smv_volume *origin, u64 chunk,
 		     struct smv_job *job, u64 *miss);
+
+/*
+ * Chunks of an origin whose writes need nothing of smv_origin_write() until a snapshot
+ * of it is taken or a rollback begins. set: the write of [first, end) is about to be issued: the
+ * engine has just said GO for each chunk, with what it rests on durable and the
+ * fall-through reads ended. May allocate, and does without if it cannot. test: has set been called
+ * for all of [first, end), which is not empty, and nothing taken or begun since? It is called without a lock, but not while
+ * smv_snapshot() and smv_rollback() are, nor when their record is made and not yet durable.
+ * The host of a store that sets none goes on as well, with more look-ups.
+ */
+struct smv_preserved;
+/* What test needs; stays as long as the origin. May allocate. -ENOMEM. */
+int smv_origin_preserved(struct smv_store *store, struct smv_volume *origin,
+			 const struct smv_preserved **preserved);
+bool smv_preserved_test(const struct smv_preserved *preserved, u64 first, u64 end);
+void smv_preserved_set(struct smv_store *store, struct smv_volume *origin, u64 first, u64 end);
 
 /* After the store has failed: may this write go to the origin all the same? false: the chunk is (or may be) pending. -EAGAIN. */
 int smv_write_failed(struct smv_store *store, struct smv_volume *origin, u64 chunk, bool *go,

@@ -75,5 +75,7 @@ void smv_merge_delete(struct smv_merge *merge);
 void smv_merge_begin(struct smv_merge *merge, const struct smv_tree *tree,
 		     const struct smv_overlay *changes, struct smv_alloc *alloc, u64 generation);
 int smv_merge_step(struct smv_merge *merge, struct smv_io *io, u64 *miss, struct smv_tree *result);
+/* The next change to be merged: those before it have been; NULL: all have. */
+const struct smv_overlay_entry *smv_merge_place(const struct smv_merge *merge);
 
 #endif

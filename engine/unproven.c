@@ -80,10 +80,9 @@ static void leave(struct smv_store *store, u32 place)
 	set_watermark(store);
 }
 
-void smv_unproven_prove(struct smv_store *store, struct smv_volume *origin,
-			const struct smv_key *key, u64 where, u32 place)
+void smv_unproven_prove(struct smv_store *store, const struct smv_key *key, u64 where, u32 place)
 {
-	smv_record_prove(store, origin, key, where);
+	smv_record_prove(store, key, where);
 	leave(store, place);
 }
 

@@ -9,8 +9,7 @@
 int smv_unproven_announce(struct smv_store *store, struct smv_volume *origin,
 			  const struct smv_key *key, u64 where, u64 check, u32 *place, u64 *lsn);
 /* The copy is durable: the exception is there from now on. @place is free again. */
-void smv_unproven_prove(struct smv_store *store, struct smv_volume *origin,
-			const struct smv_key *key, u64 where, u32 place);
+void smv_unproven_prove(struct smv_store *store, const struct smv_key *key, u64 where, u32 place);
 /* The copy has failed, and with it the store. */
 void smv_unproven_fail(struct smv_store *store, u32 place);
 

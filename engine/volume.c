@@ -18,6 +18,8 @@
  */
 #include "volume.h"
 
+#include "preserved.h"
+
 void smv_volume_fail_store(struct smv_store *store, const char *reason)
 {
 	size_t bytes = strlen(reason);
@@ -63,19 +65,11 @@ struct smv_volume *smv_volume_new(struct smv_store *store)
 	return smv_host_alloc(&store->host, sizeof(struct smv_volume));
 }
 
-static u64 known_bytes(u64 chunks)
-{
-	return (chunks + 63) / 64 * sizeof(u64);
-}
-
 void smv_volume_free(struct smv_store *store, struct smv_volume *volume)
 {
 	if (!volume)
 		return;
-	if (volume->known) {
-		store->known_bytes -= known_bytes(volume->known_chunks);
-		smv_host_free(&store->host, volume->known, known_bytes(volume->known_chunks));
-	}
+	smv_preserved_free(store, volume);
 	smv_host_free(&store->host, volume->roll, sizeof(*volume->roll));
 	smv_host_free(&store->host, volume, sizeof(*volume));
 }
@@ -366,42 +360,6 @@ bool smv_volume_newest_reader(struct smv_store *store, const struct smv_volume *
 		}
 	}
 	return false;
-}
-
-/* ---- what the present epoch has preserved (I-KNOWN) ---------------------------- */
-
-void smv_volume_known_begin(struct smv_store *store, struct smv_volume *origin)
-{
-	u64 chunks = smv_volume_chunks(store, origin), bytes = known_bytes(chunks);
-
-	if (!origin->known) {
-		if (store->known_bytes + bytes > SMV_KNOWN_BYTES)
-			return;
-		origin->known = smv_host_alloc(&store->host, bytes);
-		if (!origin->known)
-			return;
-		origin->known_chunks = chunks;
-		store->known_bytes += bytes;
-	}
-	memset(origin->known, 0, known_bytes(origin->known_chunks));
-	origin->known_epoch = origin->epoch;
-}
-
-void smv_volume_known_put(struct smv_volume *volume, const struct smv_key *key)
-{
-	if (volume->known && key->epoch == volume->known_epoch && key->chunk < volume->known_chunks)
-		volume->known[key->chunk / 64] |= 1ULL << (key->chunk % 64);
-}
-
-/*
- * No entry is labelled above the present epoch, so if @epoch is the one before, only
- * this epoch's entries count.
- */
-bool smv_volume_knows_none(const struct smv_volume *origin, u64 chunk, u64 epoch)
-{
-	return origin->known && origin->known_epoch == origin->epoch &&
-	       epoch + 1 == origin->epoch && chunk < origin->known_chunks &&
-	       !(origin->known[chunk / 64] >> (chunk % 64) & 1);
 }
 
 /* ---- on disk --------------------------------------------------------- */

@@ -48,15 +48,6 @@ bool smv_volume_is_dead(const struct smv_store *store, const struct smv_volume *
 bool smv_volume_newest_reader(struct smv_store *store, const struct smv_volume *origin, u64 low,
 			      u64 below, u64 *epoch);
 
-/*
- * What an origin's present epoch has preserved, in memory (I-KNOWN). begin: the epoch
- * has just begun; may allocate, and does without if it cannot. put: an entry is
- * made. knows_none: is it certain that (@origin, @chunk) has no entry above @epoch?
- */
-void smv_volume_known_begin(struct smv_store *store, struct smv_volume *origin);
-void smv_volume_known_put(struct smv_volume *volume, const struct smv_key *key);
-bool smv_volume_knows_none(const struct smv_volume *origin, u64 chunk, u64 epoch);
-
 /* The volume and epoch that a snapshot of @of, taken now, belongs below. */
 struct smv_volume *smv_volume_attach(struct smv_volume *of, u64 *asof);
 

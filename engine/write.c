@@ -485,7 +485,7 @@ static int announced_done(struct smv_store *store, struct smv_job *job, u64 *mis
 
 	if (error)
 		return error;
-	smv_unproven_prove(store, job->volume, &job->key, smv_where(SMV_WHERE_CHUNK, job->to.no),
+	smv_unproven_prove(store, &job->key, smv_where(SMV_WHERE_CHUNK, job->to.no),
 			   job->unproven - 1);
 	job->unproven = 0;
 	job->todo = SMV_TODO_GO;

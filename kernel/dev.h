@@ -40,7 +40,6 @@
 #define SMV_BIO_CHUNKS 512u /* of one bio to a snapshot; a larger one is trimmed */
 #define SMV_WINDOW 32u /* jobs of one origin write at once */
 #define SMV_FALL_BUCKETS 256u
-#define SMV_BIT_PAGES 8192u /* of preserved bits, for a store: 32 MiB */
 #define SMV_DRAIN_SECONDS 60u
 #define SMV_SPARE_BYTES (2u << 20) /* of blocks for copies kept by a store */
 
@@ -174,7 +173,6 @@ struct smv_dev {
 	spinlock_t fall_lock;
 	struct hlist_head falls[SMV_FALL_BUCKETS];
 
-	atomic_t bit_pages;
 	struct smv_stats stats;
 	struct smv_host host;
 };
@@ -205,8 +203,7 @@ struct smv_vol {
 	bool rolling;
 	wait_queue_head_t drained;
 	struct list_head closed_list;
-	unsigned long **bits;
-	u64 bit_pages;
+	const struct smv_preserved *preserved; /* the engine's, of an origin */
 	atomic_t gated;
 	atomic64_t late; /* entries but by writes that went at once, of an origin */
 
@@ -401,13 +398,6 @@ static inline bool smv_enter(struct smv_vol *vol)
 	smv_leave(vol);
 	return false;
 }
-
-/* ---- preserved.c ---- */
-int smv_preserved_init(struct smv_vol *vol);
-void smv_preserved_exit(struct smv_vol *vol);
-bool smv_preserved_test(struct smv_vol *vol, u64 first, u64 end);
-void smv_preserved_set(struct smv_vol *vol, u64 first, u64 end);
-void smv_preserved_clear(struct smv_vol *vol);
 
 /* ---- range.c ---- */
 bool smv_range_lock(struct smv_vol *vol, struct smv_range *range);

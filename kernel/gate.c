@@ -28,6 +28,10 @@
  * the flight counters, so that a snapshot command does not wait for them; what
  * it overtakes is cancelled by the engine (-ESTALE) and decided anew.
  *
+ * The bit that lets later writes of a chunk go at once (engine/preserved.c) is set by the write that is
+ * issued here, under dev->lock; never by the mover. It is tested between entering and leaving the
+ * flight counters, and the engine clears all bits of an origin when the gate is closed and everybody out.
+ *
  * A first write that is alone spares a round trip: its copy and its commit go
  * together (gate_job_read()). Among others it waits for company, so that a commit serves many.
  *
@@ -96,8 +100,7 @@ static int gate_ready(struct smv_bio *io)
 
 	if (smv_fall_wait(vol, io->first, io->end, NULL))
 		return gate_wait_falls(io, io->first, io->end);
-	if (!vol->dev->failed)
-		smv_preserved_set(vol, io->first, io->end);
+	smv_preserved_set(vol->dev->store, vol->volume, io->first, io->end);
 	return gate_issue(io);
 }
 
@@ -159,7 +162,8 @@ static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 	int r;
 
 	while (io->next < io->end) {
-		if (io->held->entered && smv_preserved_test(vol, io->next, io->next + 1)) {
+		if (io->held->entered &&
+		    smv_preserved_test(vol->preserved, io->next, io->next + 1)) {
 			io->next++;
 			continue;
 		}

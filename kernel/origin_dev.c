@@ -33,7 +33,7 @@ static int origin_flush(struct smv_held *held, struct bio *bio)
 
 static bool origin_is_preserved(struct smv_vol *vol, struct bio *bio)
 {
-	return smv_preserved_test(vol, smv_bio_first(vol->dev, bio),
+	return smv_preserved_test(vol->preserved, smv_bio_first(vol->dev, bio),
 				  smv_bio_end_chunk(vol->dev, bio));
 }
 

@@ -160,7 +160,6 @@ static void point_renew(struct point *point)
 	for (i = 0; i < point->vols; i++) {
 		if (point->vol[i]->origin != point->vol[i])
 			continue;
-		smv_preserved_clear(point->vol[i]);
 		smv_vol_readers(point->vol[i]);
 	}
 }

@@ -33,7 +33,6 @@ struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number)
 
 static void vol_free(struct smv_vol *vol)
 {
-	smv_preserved_exit(vol);
 	free_percpu(vol->flight);
 	kfree(vol);
 }
@@ -95,7 +94,9 @@ static int vol_new(struct smv_dev *dev, struct smv_volume *volume, struct smv_vo
 	vol->volume = volume;
 	if (info.flags & SMV_VOLUME_ORIGIN) {
 		vol->origin = vol;
-		r = smv_preserved_init(vol);
+		smv_lock(dev);
+		r = smv_origin_preserved(dev->store, volume, &vol->preserved);
+		smv_unlock(dev);
 	} else {
 		r = smv_vol_get(dev, top, &vol->origin);
 	}

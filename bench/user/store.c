@@ -235,7 +235,8 @@ static void take_snapshot(u64 number)
 	commit();
 }
 
-static void first_write(u64 chunk)
+/* true: it has been preserved now; false: it was before, since the newest snapshot. */
+static bool first_write(u64 chunk)
 {
 	struct smv_job job;
 	u64 lsn, miss = 0;
@@ -247,11 +248,19 @@ static void first_write(u64 chunk)
 	} while (again(rc, miss));
 	must(rc, "a write");
 	if (job.todo == SMV_TODO_GO)
-		return; /* written before, since the newest snapshot */
+		return false;
 	do {
 		rc = smv_job_done(host.store, &job, &lsn, &miss);
 	} while (again(rc, miss));
 	must(rc, "a copy");
+	return true;
+}
+
+/* The writes whose commit is durable go. */
+static void issue(const u64 *chunk, u64 count)
+{
+	for (u64 i = 0; i < count; i++)
+		smv_preserved_set(host.store, host.origin, chunk[i], chunk[i] + 1);
 }
 
 static void report(const char *word, u64 begun)
@@ -308,14 +317,20 @@ static u64 place(u64 n, u64 *state)
 static void load(void)
 {
 	u64 begun = now_ns(), state = 0, taken = 1, batch = option.depth > 1 ? option.depth / 2 : 1;
-	u64 apart = option.writes / option.snapshots;
+	u64 apart = option.writes / option.snapshots, *written = calloc(batch, sizeof(*written));
 
+	must(written ? 0 : ENOMEM, "memory");
 	add_origin();
 	take_snapshot(taken);
 	for (u64 n = 0; n < option.writes;) {
-		for (u64 i = 0; i < batch && n < option.writes; i++, n++)
-			first_write(place(n, &state));
+		u64 waiting = 0;
+
+		for (u64 i = 0; i < batch && n < option.writes; i++, n++) {
+			written[waiting] = place(n, &state);
+			waiting += first_write(written[waiting]);
+		}
 		commit();
+		issue(written, waiting);
 		if (host.checkpointing || smv_store_wants(host.store) & SMV_WANT_CHECKPOINT)
 			checkpoint_step(false);
 		if (option.every && n % option.every < batch)
@@ -325,6 +340,7 @@ static void load(void)
 	}
 	while (host.checkpointing)
 		checkpoint_step(false);
+	free(written);
 	report("made", begun);
 }
 

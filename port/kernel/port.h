@@ -6,7 +6,9 @@
 #ifndef SMV_PORT_H
 #define SMV_PORT_H
 
+#include <asm/barrier.h>
 #include <linux/bug.h>
+#include <linux/compiler.h>
 #include <linux/crc32c.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -53,6 +55,11 @@ static inline u64 smv_port_mod(u64 a, u64 b)
 	div64_u64_rem(a, b, &rest);
 	return rest;
 }
+
+/* For what is read without the lock under which it is written: a word whole, and all that was written before it. */
+#define smv_port_load(place) READ_ONCE(*(place))
+#define smv_port_publish(place, value)                                                             \
+	smp_store_release(place, value) /* pairs with what depends on smv_port_load() */
 
 /* A failed assertion is reported once; the engine's caller stops commits. */
 void smv_port_assert_failed(const char *what, const char *file, int line);

@@ -55,6 +55,10 @@ static inline u64 smv_port_mod(u64 a, u64 b)
 	return a % b;
 }
 
+/* For what is read without the lock under which it is written: a word whole, and all that was written before it. */
+#define smv_port_load(place) __atomic_load_n(place, __ATOMIC_RELAXED)
+#define smv_port_publish(place, value) __atomic_store_n(place, value, __ATOMIC_RELEASE)
+
 /* Prints what failed and aborts. */
 void smv_port_assert_failed(const char *what, const char *file, int line);
 

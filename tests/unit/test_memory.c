@@ -76,6 +76,8 @@ UNIT_TEST(a_checkpoint_that_finds_no_memory_goes_on_later)
 		first_write(origin, i);
 		if (i % 500 != 499)
 			continue;
+		EXPECT_EQ(memory_commit(&memory), 0);
+		smv_preserved_set(memory.store, origin, i - 499, i + 1);
 		memory.patience = 1;
 		rig_host_fail_at(1);
 		EXPECT_EQ(memory_checkpoint(&memory, false), 0);

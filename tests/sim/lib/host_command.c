@@ -73,13 +73,6 @@ static void release(struct world *w, const struct op *op, u32 count)
 			w->oracle.volume[op->as[i]].alive = ALIVE_NO;
 }
 
-static void void_decisions(struct world *w, u32 origin, bool clear)
-{
-	w->host.stamp[origin]++;
-	if (clear)
-		memset(w->host.preserved[origin], 0, sizeof(w->host.preserved[origin]));
-}
-
 /* Flushes, and journals the marks of, the origins among the parts. */
 static int settle_origins(struct world *w, const struct op *op)
 {
@@ -128,7 +121,7 @@ static int record_parts(struct world *w, const struct op *op, u32 first, u32 cou
 			part[i].name = w->oracle.volume[op->as[first + i]].name;
 			part[i].memo = "";
 			if (op->of[first + i] < SIM_ORIGINS)
-				void_decisions(w, op->of[first + i], true);
+				w->host.stamp[op->of[first + i]]++;
 		}
 		result = smv_snapshot(w->host.store, part, count, 0, lsn);
 		result = host_again(w, result, 0);
@@ -210,7 +203,7 @@ static int record_rollback(struct world *w, const struct op *op, u64 *lsn)
 	int result;
 
 	do {
-		void_decisions(w, op->origin, rule_on(w, RULE_mark_cleared));
+		w->host.stamp[op->origin]++;
 		result = smv_rollback(w->host.store, host_volume(w, op->origin),
 				      host_volume(w, op->slot), undo, 0, lsn);
 		result = host_again(w, result, 0);

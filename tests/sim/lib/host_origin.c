@@ -289,6 +289,14 @@ static int store_failed(struct world *w, u32 origin, u32 chunk)
 	return 0;
 }
 
+static bool is_preserved(struct world *w, u32 origin, u32 chunk)
+{
+	const struct smv_preserved *preserved;
+
+	return !smv_origin_preserved(w->host.store, host_volume(w, origin), &preserved) &&
+	       smv_preserved_test(preserved, chunk, chunk + 1);
+}
+
 /* 0: the chunk can be overwritten in place. */
 static int chunk_prepare(struct world *w, u32 origin, u32 chunk, bool whole)
 {
@@ -298,7 +306,7 @@ static int chunk_prepare(struct world *w, u32 origin, u32 chunk, bool whole)
 		u64 miss = 0;
 		int result;
 
-		if (w->host.preserved[origin][chunk])
+		if (is_preserved(w, origin, chunk))
 			return 0;
 		result =
 			smv_origin_write(w->host.store, host_volume(w, origin), chunk, &job, &miss);
@@ -342,10 +350,8 @@ static int origin_prepare(struct world *w, const struct op *op, u32 first, u32 c
 		WAIT(w, .kind = WAIT_ISSUE, .a = origin, .b = first, .c = count);
 	} while (h->stamp[origin] != stamp && rule_on(w, RULE_snap_drain));
 	h->writers[origin]++;
-	if (smv_store_failed(h->store))
-		return 0;
-	for (u32 i = 0; i < count && h->stamp[origin] == stamp; i++)
-		h->preserved[origin][first + i] = true;
+	if (h->stamp[origin] == stamp)
+		smv_preserved_set(h->store, host_volume(w, origin), first, first + count);
 	return 0;
 }
 

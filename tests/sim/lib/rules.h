@@ -27,7 +27,6 @@
 	X(roll_wait, "nothing moves and no write enters until the rollback is durable")            \
 	X(inval_durable, "drop: the invalidation is durable before the write is issued")           \
 	X(mover_waits, "drop: the mover waits for space, it never invalidates")                    \
-	X(mark_cleared, "beginning a rollback clears the origin's preserved bits")                 \
 	X(recover_flush, "recovery flushes the store before anything acts on what it replayed")    \
 	X(group_record, "a group snapshot is one record")                                          \
 	X(restart, "a lookup that had to wait starts over")                                        \

@@ -96,6 +96,7 @@ static const struct sim_script scripts[] = {
 	SLOW("recover_flush", "S 0 2|w 2 0 a F|C|.|w 2 1 a F|C|SUPER|w 2 2 a F|BOOTCUT|CUT",
 	     SIM_ALL_FREE),
 	SCRIPT("mark_cleared", "S 0 2|W 0 0 a|.|R 0 2 -|W 0 0 0|.", SIM_ALL_FREE),
+	SCRIPT("known_leave", "S 0 2|.|W 0 0 a|C|W 0 1 a|C|.", SIM_ALL_FREE),
 	SCRIPT("pass_race", "S 0 2|w 2 0 a|w 2 1 a|S 2 3|D 3|S 2 4|w 2 2 a|w 2 1 a|.",
 	       SIM_ALL_FREE),
 	SCRIPT("drop_entry", "S 0 2|.|w 2 0 0|full|W 0 0 a|CUT", SIM_ALL_FREE),

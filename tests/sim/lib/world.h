@@ -100,7 +100,6 @@ struct host {
 	u32 busy[SIM_VOLUMES];
 	bool lock[SIM_VOLUMES][SIM_CHUNKS];
 	u32 inplace[SIM_ORIGINS][SIM_CHUNKS]; /* fall-through reads */
-	bool preserved[SIM_ORIGINS][SIM_CHUNKS];
 	u64 stamp[SIM_ORIGINS]; /* decisions taken under another one are void */
 	bool staging[SIM_ORIGINS];
 	bool moving[SIM_ORIGINS];

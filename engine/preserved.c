@@ -138,7 +138,7 @@ static u64 *page_for(struct smv_store *store, struct smv_preserved *preserved, u
 		return preserved->page[page];
 	if (store->preserved_bytes + PAGE_BYTES > SMV_PRESERVED_BYTES)
 		return NULL;
-	bits = smv_host_alloc(&store->host, PAGE_BYTES);
+	bits = smv_host_alloc_now(&store->host, PAGE_BYTES);
 	if (!bits)
 		return NULL;
 	store->preserved_bytes += PAGE_BYTES;

@@ -332,7 +332,7 @@ int smv_origin_write(struct smv_store *store, struct smv_volume *origin, u64 chu
  * Chunks of an origin whose writes need nothing of smv_origin_write() until a snapshot
  * of it is taken or a rollback begins. set: the write of [first, end) is about to be issued: the
  * engine has just said GO for each chunk, with what it rests on durable and the
- * fall-through reads ended. May allocate, and does without if it cannot. test: has set been called
+ * fall-through reads ended. Allocates without waiting, and does without if it cannot. test: has set been called
  * for all of [first, end), which is not empty, and nothing taken or begun since? It is called without a lock, but not while
  * smv_snapshot() and smv_rollback() are, nor when their record is made and not yet durable.
  * The host of a store that sets none goes on as well, with more look-ups.

@@ -98,10 +98,12 @@ static inline bool smv_key_prev(struct smv_key *key)
 
 /*
  * What the host gives: memory. alloc() returns zeroed memory or NULL and may
- * sleep; it is called only at open, and by calls whose comment says so.
+ * sleep; it is called only at open, and by calls whose comment says so. alloc_now()
+ * does not wait for memory, which write-out through the store may be what frees.
  */
 struct smv_host {
 	void *(*alloc)(void *context, size_t bytes);
+	void *(*alloc_now)(void *context, size_t bytes);
 	void (*free)(void *context, void *memory, size_t bytes);
 	void *context;
 };
@@ -109,6 +111,11 @@ struct smv_host {
 static inline void *smv_host_alloc(const struct smv_host *host, size_t bytes)
 {
 	return host->alloc(host->context, bytes);
+}
+
+static inline void *smv_host_alloc_now(const struct smv_host *host, size_t bytes)
+{
+	return host->alloc_now(host->context, bytes);
 }
 
 static inline void smv_host_free(const struct smv_host *host, void *memory, size_t bytes)

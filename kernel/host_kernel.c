@@ -31,6 +31,11 @@ static void *host_alloc(void *context, size_t bytes)
 	return memory;
 }
 
+static void *host_alloc_now(void *context, size_t bytes)
+{
+	return kzalloc(bytes, GFP_NOWAIT | __GFP_NOWARN);
+}
+
 static void host_free(void *context, void *memory, size_t bytes)
 {
 	kvfree(memory);
@@ -41,6 +46,7 @@ int smv_host_init(struct smv_dev *dev)
 	int r;
 
 	dev->host.alloc = host_alloc;
+	dev->host.alloc_now = host_alloc_now;
 	dev->host.free = host_free;
 	dev->host.context = dev;
 	r = bioset_init(&dev->meta_bios, 64, 0, BIOSET_NEED_BVECS);

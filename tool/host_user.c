@@ -30,7 +30,9 @@ static void host_free(void *context, void *memory, size_t bytes)
 	free(memory);
 }
 
-const struct smv_host smv_host_user = { .alloc = host_alloc, .free = host_free };
+const struct smv_host smv_host_user = { .alloc = host_alloc,
+					.alloc_now = host_alloc,
+					.free = host_free };
 
 static void read_id(const char *path, u8 *id)
 {

@@ -51,7 +51,10 @@ static void rig_free(void *context, void *pointer, size_t bytes)
 	free(memory);
 }
 
-const struct smv_host rig_host = { .alloc = rig_alloc, .free = rig_free, .context = NULL };
+const struct smv_host rig_host = { .alloc = rig_alloc,
+				   .alloc_now = rig_alloc,
+				   .free = rig_free,
+				   .context = NULL };
 
 void rig_host_reset(void)
 {

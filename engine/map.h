@@ -28,9 +28,6 @@ int smv_map_le(struct smv_map *map, const struct smv_key *key, const struct smv_
 	       struct smv_key *found, void *value, u64 *miss);
 int smv_map_get(struct smv_map *map, const struct smv_key *key, void *value, u64 *miss);
 
-/* Has an overlay a change of @key's volume and chunk, at @key or above? No: then only the tree has entries there. */
-bool smv_map_is_recent(const struct smv_map *map, const struct smv_key *key);
-
 /* Room for @entries changes in the active overlay: -EBUSY, -ENOMEM. */
 int smv_map_reserve(struct smv_map *map, u32 entries);
 void smv_map_put(struct smv_map *map, const struct smv_key *key, const void *value);
@@ -49,6 +46,17 @@ static inline struct smv_overlay *smv_map_active(struct smv_map *map)
 static inline struct smv_overlay *smv_map_frozen(struct smv_map *map)
 {
 	return map->frozen ? &map->overlay[!map->active] : NULL;
+}
+
+/* Has an overlay a change of @key's volume and chunk, at @key or above? No: then only the tree has entries there. */
+bool smv_map_search_recent(const struct smv_map *map, const struct smv_key *key);
+/* The same; mostly no, and then without a call. */
+static inline bool smv_map_is_recent(const struct smv_map *map, const struct smv_key *key)
+{
+	if (!*smv_overlay_bucket(&map->overlay[map->active], key) &&
+	    (!map->frozen || !*smv_overlay_bucket(&map->overlay[!map->active], key)))
+		return false;
+	return smv_map_search_recent(map, key);
 }
 
 #endif

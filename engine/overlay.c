@@ -184,14 +184,6 @@ static struct smv_overlay_entry *entry_at(const struct smv_overlay *overlay, u32
 		->word[word % SLAB_WORDS];
 }
 
-/* The bucket of a volume and chunk: multiplicative hashing (Knuth 3, 6.4), with 2^64 by the golden ratio. */
-static u32 *bucket_of(const struct smv_overlay *overlay, const struct smv_key *key)
-{
-	u64 hash = (key->chunk + (key->volume << 40 | key->volume >> 24)) * 0x9e3779b97f4a7c15ULL;
-
-	return overlay->bucket + (hash >> 32 >> (32 - overlay->bucket_bits));
-}
-
 /* The first entry of @key's chunk, in the bucket that begins with @ref; NULL: there is none, or no @steps were left. */
 static const struct smv_overlay_entry *chunk_first(const struct smv_overlay *overlay, u32 ref,
 						   const struct smv_key *key, u32 *steps)
@@ -215,7 +207,7 @@ const struct smv_overlay_entry *smv_overlay_chunk_ge(const struct smv_overlay *o
 						     const struct smv_key *key)
 {
 	const struct smv_overlay_entry *entry;
-	u32 ref = *bucket_of(overlay, key), steps = CHUNK_STEPS;
+	u32 ref = *smv_overlay_bucket(overlay, key), steps = CHUNK_STEPS;
 
 	if (!ref)
 		return NULL;
@@ -231,7 +223,7 @@ const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *o
 						     const struct smv_key *key)
 {
 	const struct smv_overlay_entry *entry, *last = NULL;
-	u32 ref = *bucket_of(overlay, key), steps = CHUNK_STEPS;
+	u32 ref = *smv_overlay_bucket(overlay, key), steps = CHUNK_STEPS;
 
 	if (!ref)
 		return NULL;
@@ -249,7 +241,7 @@ const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *o
 static void index_add(struct smv_overlay *overlay, struct smv_overlay_entry *entry, u32 ref)
 {
 	const struct smv_overlay_entry *next = smv_overlay_next(overlay, entry);
-	u32 *link = bucket_of(overlay, &entry->key);
+	u32 *link = smv_overlay_bucket(overlay, &entry->key);
 	struct smv_overlay_entry *first;
 
 	if (next && smv_key_same_chunk(&next->key, &entry->key)) {

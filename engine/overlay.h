@@ -64,6 +64,17 @@ const struct smv_overlay_entry *smv_overlay_chunk_le(const struct smv_overlay *o
 const struct smv_overlay_entry *smv_overlay_next(const struct smv_overlay *overlay,
 						 const struct smv_overlay_entry *entry);
 
+/*
+ * The index's bucket of a volume and chunk; 0 in it: the overlay has no change of them.
+ * Multiplicative hashing (Knuth 3, 6.4), with 2^64 by the golden ratio.
+ */
+static inline u32 *smv_overlay_bucket(const struct smv_overlay *overlay, const struct smv_key *key)
+{
+	u64 hash = (key->chunk + (key->volume << 40 | key->volume >> 24)) * 0x9e3779b97f4a7c15ULL;
+
+	return overlay->bucket + (hash >> 32 >> (32 - overlay->bucket_bits));
+}
+
 static inline const void *smv_overlay_value(const struct smv_overlay_entry *entry)
 {
 	return entry + 1;

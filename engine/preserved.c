@@ -40,7 +40,7 @@
 
 struct smv_preserved {
 	u64 epoch; /* whose exceptions in the tree are known; 0: of none */
-	struct smv_ranges *strays; /* in the tree with a clear bit, at least; NULL: none */
+	struct smv_ranges *strays; /* in the tree with a clear bit, at least; NULL: none ever */
 	u64 pruned; /* the checkpoint before which strays were looked through */
 	u64 pages;
 	u64 *page[];
@@ -66,10 +66,10 @@ int smv_preserved_make(struct smv_store *store, struct smv_volume *origin, u64 c
 	return 0;
 }
 
-static void forget_strays(struct smv_store *store, struct smv_preserved *preserved)
+static void forget_strays(struct smv_preserved *preserved)
 {
-	smv_host_free(&store->host, preserved->strays, sizeof(*preserved->strays));
-	preserved->strays = NULL;
+	if (preserved->strays)
+		preserved->strays->count = 0;
 }
 
 void smv_preserved_free(struct smv_store *store, struct smv_volume *volume)
@@ -84,7 +84,7 @@ void smv_preserved_free(struct smv_store *store, struct smv_volume *volume)
 			store->preserved_bytes -= PAGE_BYTES;
 		smv_host_free(&store->host, preserved->page[i], PAGE_BYTES);
 	}
-	forget_strays(store, preserved);
+	smv_host_free(&store->host, preserved->strays, sizeof(*preserved->strays));
 	smv_host_free(&store->host, preserved, bytes_of(preserved->pages));
 	volume->preserved = NULL;
 }
@@ -101,7 +101,7 @@ void smv_preserved_begin(struct smv_store *store, struct smv_volume *origin, u64
 		if (preserved->page[i])
 			memset(preserved->page[i], 0, PAGE_BYTES);
 	}
-	forget_strays(store, preserved);
+	forget_strays(preserved);
 	preserved->epoch = origin->epoch;
 }
 
@@ -197,7 +197,7 @@ void smv_preserved_leave(struct smv_store *store, struct smv_volume *volume,
 	if (!preserved || preserved->epoch != key->epoch || is_set(preserved, key->chunk) ||
 	    add_stray(store, preserved, key->chunk))
 		return;
-	forget_strays(store, preserved);
+	forget_strays(preserved);
 	preserved->epoch = 0;
 }
 

@@ -52,9 +52,10 @@ static void fill_chunk(struct smv_rp *rp, const struct smv_disk_volume *v, u64 c
 	struct smv_key key = { number, chunk, 0 };
 
 	for (u64 i = smv_rp_first(rp->image, &key);; i++) {
-		const struct smv_image_entry *e = &rp->image->entry[i];
-		bool end = i >= rp->image->entries || e->key.volume != number ||
-			   e->key.chunk != chunk || e->key.epoch > high;
+		const struct smv_image_entry *e = i < rp->image->entries ? &rp->image->entry[i] :
+									   NULL;
+		bool end = !e || e->key.volume != number || e->key.chunk != chunk ||
+			   e->key.epoch > high;
 		u64 to = end ? high + 1 : e->key.epoch; /* missing ones are in [from, to) */
 
 		if (from < to && smv_rp_is_origin(v) && has_reader(rp, v, before, to - 1))

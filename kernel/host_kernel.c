@@ -21,11 +21,15 @@
 
 #include "dev.h"
 
-/* What may hold blocks begins on a page: disks take no other buffers. */
+/*
+ * What may hold blocks begins on a page: disks take no other buffers. The engine does without what it
+ * does not get, or says so: no stack trace beside it.
+ */
 static void *host_alloc(void *context, size_t bytes)
 {
+	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
 	unsigned int flags = memalloc_noio_save();
-	void *memory = bytes < SMV_BLOCK_BYTES ? kzalloc(bytes, GFP_KERNEL) : vzalloc(bytes);
+	void *memory = bytes < SMV_BLOCK_BYTES ? kmalloc(bytes, gfp) : __vmalloc(bytes, gfp);
 
 	memalloc_noio_restore(flags);
 	return memory;

@@ -102,31 +102,40 @@ static int take_down(const struct taking_down *t, bool origins)
 	return 0;
 }
 
-/*
- * Written once nothing can change the origin any more, a power cut included: what was
- * written last may not have been flushed. Without it nothing is compared.
- */
-static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
+static int make_fingerprint(const struct smv_vol *vol, u8 *fingerprint)
 {
-	u8 fingerprint[SMV_FINGERPRINT_BYTES];
 	struct smv_device device;
-	char *path;
 	int rc;
+	char *path = smv_origin_find(vol, &rc);
 
-	if (vol->rolling || b->info.failed || b->info.read_only)
-		return;
-	path = smv_origin_find(vol, &rc);
 	if (!path)
-		return;
+		return rc;
 	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
 	if (!rc)
 		rc = smv_device_flush(&device);
 	if (!rc)
 		rc = smv_fingerprint_make(&device, vol->info.sectors, fingerprint);
-	if (!rc)
-		b->ops->identity(b, vol, vol->info.identity, fingerprint);
 	smv_device_close(&device);
 	free(path);
+	return rc;
+}
+
+/*
+ * Written once nothing can change the origin any more, a power cut included: what was
+ * written last may not have been flushed. In mid-rollback, and where it cannot be made, there is
+ * none: nothing is compared then, least of all with an older one, which whoever activates by
+ * dmsetup has left there.
+ */
+static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
+{
+	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+
+	if (b->info.failed || b->info.read_only)
+		return;
+	if (vol->rolling || make_fingerprint(vol, fingerprint))
+		memset(fingerprint, 0, sizeof(fingerprint));
+	if (memcmp(fingerprint, vol->fingerprint, sizeof(fingerprint)))
+		b->ops->identity(b, vol, vol->info.identity, fingerprint);
 }
 
 static int run(const struct taking_down *t)

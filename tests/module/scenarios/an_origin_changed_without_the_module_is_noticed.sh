@@ -72,7 +72,7 @@ for name in s0 s0-data; do
 	must dmsetup create $name --uuid "$(cat $name.uuid)" --table "$(cat $name.table)"
 done
 run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
-smv rollback data@b
+must dmsetup message s0 0 "rollback data@b % $(date +%s) 0"
 smv deactivate -f s0
 smv activate "$store"
 eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false

@@ -25,9 +25,10 @@ module_bytes()
 	awk '/\[dm_snap_mv\]/ && !/module_alloc/ { n += $2 } END { print n + 0 }' /proc/vmallocinfo
 }
 
+# So many chunks that all can be preserved anew each second, and the store does not fill.
 mixed()	# WHAT WHO
 {
-	row "$1" "$2" "$(load --step 64K --count 2048 --depth 16 --order random \
+	row "$1" "$2" "$(load --step 64K --count 512 --depth 16 --order random \
 		--seconds "$SECONDS_EACH" "$DEV")"
 }
 

@@ -25,6 +25,10 @@
 #include "target.h"
 #include "text.h"
 
+/* Another activation of the same store is waited for: two seconds. */
+#define MEET_TRIES 200
+#define MEET_PAUSE_US 10000
+
 struct activation {
 	bool force;
 	bool read_only;
@@ -119,33 +123,32 @@ static char *store_parameters(const struct smv_device *device, bool force, bool 
 			       force ? " force" : "", read_only ? " read_only" : "");
 }
 
-/* Is the device there? *live: and has it got its table? */
-static bool is_there(const struct smv_dm_table *table, bool *live)
+static bool is_ours(const struct smv_dm_table *table)
 {
-	struct smv_dm_list list;
-	const struct smv_dm_device *device;
-	char *line = NULL;
-	bool there;
+	struct smv_dm_device device;
 
-	smv_dm_list(&list);
-	device = smv_dm_find(&list, table->uuid, table->number);
-	there = device;
-	if (there)
-		line = smv_dm_table(device->name);
-	*live = line;
-	free(line);
-	smv_dm_list_free(&list);
-	return there;
+	return !smv_dm_info(table->name, &device) &&
+	       !memcmp(device.uuid, table->uuid, SMV_UUID_BYTES) && device.number == table->number;
 }
 
-/* Has another activated it meanwhile, or is about to (for up to two seconds)? */
+static bool has_table(const char *name)
+{
+	char *line = smv_dm_table(name);
+	bool has = line;
+
+	free(line);
+	return has;
+}
+
+/* Has another activated it meanwhile, or is about to? */
 static bool is_up(const struct smv_dm_table *table)
 {
-	bool live = false;
-
-	for (u32 i = 0; i < 200 && is_there(table, &live) && !live; i++)
-		usleep(10000);
-	return live;
+	for (u32 i = 0; i < MEET_TRIES && is_ours(table); i++) {
+		if (has_table(table->name))
+			return true;
+		usleep(MEET_PAUSE_US);
+	}
+	return false;
 }
 
 static int create(const struct smv_dm_table *table, const char *object)
@@ -153,13 +156,13 @@ static int create(const struct smv_dm_table *table, const char *object)
 	char *why;
 	int rc = 0;
 
-	if (is_up(table))
-		return 0;
 	if (smv_dm_exists(table->name))
-		return smv_fail(object,
-				"the device-mapper name %s is taken by something else: "
-				"rename one of them",
-				table->name);
+		return is_up(table) ?
+			       0 :
+			       smv_fail(object,
+					"the device-mapper name %s is taken by something else: "
+					"rename one of them",
+					table->name);
 	rc = smv_dm_create(table, &why);
 	if (rc && is_up(table))
 		rc = 0;
@@ -252,24 +255,26 @@ static bool is_in_use(const char *path)
 	return rc == -EBUSY;
 }
 
-/* As smv_backend_open(), but waits up to two seconds for another who has the store in hand. */
+static int open_anew(const char *path, struct smv_backend **backend)
+{
+	smv_backend_close(*backend, path);
+	*backend = NULL;
+	return smv_backend_open(path, false, backend);
+}
+
+/* Once more if the store cannot be read while another activates it. */
 static int open_store(const char *path, struct smv_backend **backend)
 {
-	int rc = 1;
+	int rc;
 
 	smv_text_mute(true);
-	for (u32 i = 0; rc && i < 200; i++) {
-		rc = smv_backend_open(path, false, backend);
-		if (!rc)
-			break;
-		smv_backend_close(*backend, path);
-		*backend = NULL;
-		if (!is_in_use(path))
-			break;
-		usleep(10000);
+	rc = open_anew(path, backend);
+	for (u32 i = 0; rc && i < MEET_TRIES && is_in_use(path); i++) {
+		usleep(MEET_PAUSE_US);
+		rc = open_anew(path, backend);
 	}
 	smv_text_mute(false);
-	return rc ? smv_backend_open(path, false, backend) : 0;
+	return rc ? open_anew(path, backend) : 0;
 }
 
 /*

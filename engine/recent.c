@@ -33,8 +33,7 @@ int smv_recent_init(struct smv_recent *recent, const struct smv_host *host)
 
 void smv_recent_exit(struct smv_recent *recent, const struct smv_host *host)
 {
-	if (recent->place)
-		smv_host_free(host, recent->place, BYTES);
+	smv_host_free(host, recent->place, BYTES);
 	recent->place = NULL;
 }
 

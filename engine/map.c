@@ -142,7 +142,7 @@ int smv_map_get(struct smv_map *map, const struct smv_key *key, void *value, u64
 	return search(map, 1, key, key, &found, value, miss);
 }
 
-bool smv_map_search_recent(const struct smv_map *map, const struct smv_key *key)
+bool smv_map_search_changes(const struct smv_map *map, const struct smv_key *key)
 {
 	return smv_overlay_chunk_ge(&map->overlay[map->active], key) ||
 	       (map->frozen && smv_overlay_chunk_ge(&map->overlay[!map->active], key));

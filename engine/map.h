@@ -49,14 +49,14 @@ static inline struct smv_overlay *smv_map_frozen(struct smv_map *map)
 }
 
 /* Has an overlay a change of @key's volume and chunk, at @key or above? No: then only the tree has entries there. */
-bool smv_map_search_recent(const struct smv_map *map, const struct smv_key *key);
+bool smv_map_search_changes(const struct smv_map *map, const struct smv_key *key);
 /* The same; mostly no, and then without a call. */
-static inline bool smv_map_is_recent(const struct smv_map *map, const struct smv_key *key)
+static inline bool smv_map_is_changed(const struct smv_map *map, const struct smv_key *key)
 {
 	if (!*smv_overlay_bucket(&map->overlay[map->active], key) &&
 	    (!map->frozen || !*smv_overlay_bucket(&map->overlay[!map->active], key)))
 		return false;
-	return smv_map_search_recent(map, key);
+	return smv_map_search_changes(map, key);
 }
 
 #endif

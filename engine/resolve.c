@@ -50,7 +50,7 @@ static int find_undo(struct smv_store *store, const struct smv_volume *origin, u
 	if (!origin->exceptions || last <= epoch)
 		return -ENOENT;
 	if (smv_preserved_not_in_tree(origin, chunk, epoch) &&
-	    !smv_map_is_recent(&store->exceptions, &key))
+	    !smv_map_is_changed(&store->exceptions, &key))
 		return -ENOENT;
 	error = smv_record_ge(store, &key, &limit, &found, &value, miss);
 	if (!error)

@@ -37,7 +37,7 @@ CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes \
 	-Wold-style-definition -Wvla -Wpointer-arith
 SAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
-	-fno-sanitize-recover=all
+	-fno-sanitize-recover=all -ftrivial-auto-var-init=pattern
 DEFS := -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64
 INC := -Iport/user -Iengine -Iinspect
 LIBS := -Wl,--as-needed -ldevmapper -lblkid -ljson-c -lpthread

@@ -349,7 +349,7 @@ int smv_write_failed(struct smv_store *store, struct smv_volume *origin, u64 chu
 		     u64 *miss);
 
 /*
- * Prepares a write to a snapshot's chunk: OVERWRITE or NEW. @whole: the write covers
+ * Prepares a write to a snapshot's chunk: OVERWRITE or NEW. Sets all of the job. @whole: the write covers
  * the chunk (or all of it up to the volume's end): from is then meaningless.
  * -ENOSPC; -EIO: invalid, failed, or the source chunk is lost and the write partial.
  */

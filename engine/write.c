@@ -310,6 +310,18 @@ static int check_snapshot(const struct smv_store *store, const struct smv_volume
 	return store->read_only ? -EROFS : 0;
 }
 
+/* All but todo and the chunk to write to. */
+static void begin_job(struct smv_job *job, struct smv_volume *snapshot, u64 chunk, bool whole)
+{
+	job->volume = snapshot;
+	job->chunk = chunk;
+	job->from = in_place;
+	job->key = (struct smv_key){ snapshot->number, chunk, snapshot->epoch };
+	job->dropped = 0;
+	job->unproven = 0;
+	job->whole = whole;
+}
+
 int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64 chunk, bool whole,
 		       struct smv_job *job, u64 *miss)
 {
@@ -318,10 +330,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 
 	if (error)
 		return error;
-	job->volume = snapshot;
-	job->chunk = chunk;
-	job->from = in_place;
-	job->key = (struct smv_key){ snapshot->number, chunk, snapshot->epoch };
+	begin_job(job, snapshot, chunk, whole);
 	error = get_entry(store, &job->key, &where, miss);
 	if (error)
 		return error;

@@ -75,6 +75,7 @@ static struct smv_volume *make(struct smv_store *store, u32 flags, const char *n
 		return NULL;
 	volume->flags = flags;
 	volume->epoch = 1;
+	volume->inherited_none = true;
 	volume->created_s = now_s;
 	copy_text(volume->name, name, sizeof(volume->name));
 	return volume;

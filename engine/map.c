@@ -174,6 +174,7 @@ void smv_map_freeze(struct smv_map *map)
 void smv_map_thaw(struct smv_map *map, const struct smv_tree *tree)
 {
 	SMV_ASSERT(map->frozen);
+	map->merges++;
 	smv_overlay_clear(&map->overlay[!map->active]);
 	map->frozen = false;
 	map->tree = *tree;

@@ -13,6 +13,7 @@ struct smv_map {
 	struct smv_overlay overlay[2];
 	u32 active; /* which overlay takes changes */
 	bool frozen; /* the other one is being merged */
+	u64 merges; /* how often the tree has been replaced */
 	struct smv_tree tree;
 };
 

@@ -169,6 +169,7 @@ int smv_apply_rekey(struct smv_store *store, struct smv_volume *from_volume,
 		return -EUCLEAN;
 	remove_exception(store, from);
 	put_exception(store, to, value);
+	to_volume->inherited_none = false;
 	count(store, from_volume, -1);
 	count(store, to_volume, 1);
 	return 0;

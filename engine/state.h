@@ -70,6 +70,7 @@ struct smv_volume {
 	u64 dead_lsn; /* of the record that deleted it */
 	struct smv_volume *ending_next;
 
+	bool inherited_none; /* made since the opening, and has no entry of a deleted parent's (epoch 0) */
 	bool count_dirty; /* exceptions changed since it was last recorded */
 	u64 pass; /* ordinal of the request for the cleaner's pass */
 	struct smv_volume *pass_prev,

@@ -311,6 +311,7 @@ struct smv_job {
 	struct smv_store_chunk to; /* held for this job */
 	struct smv_key key; /* of the exception to be made */
 	u64 dropped; /* smv_drop() has seen to this epoch; 0 in a fresh job */
+	u64 merges; /* NEW: of the map when it had no entry of this key, and one more; or 0 */
 	u32 unproven; /* its record is in the journal: one more than its place in a table */
 	bool whole; /* set by the host: the write covers the chunk, so a lost one may be moved as zeroes */
 };

@@ -273,7 +273,7 @@ static int find_superseded(struct smv_store *store, const struct smv_volume *vol
 	int error;
 
 	*where = NOWHERE;
-	if (!volume->parent || !near.epoch--)
+	if (!volume->parent || (near.epoch == 1 && volume->inherited_none) || !near.epoch--)
 		return 0;
 	error = smv_record_le(store, &near, &limit, old, &value, miss);
 	if (error)
@@ -318,6 +318,7 @@ static void begin_job(struct smv_job *job, struct smv_volume *snapshot, u64 chun
 	job->from = in_place;
 	job->key = (struct smv_key){ snapshot->number, chunk, snapshot->epoch };
 	job->dropped = 0;
+	job->merges = 0;
 	job->unproven = 0;
 	job->whole = whole;
 }
@@ -326,6 +327,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 		       struct smv_job *job, u64 *miss)
 {
 	u64 where;
+	bool was_absent;
 	int error = check_snapshot(store, snapshot);
 
 	if (error)
@@ -340,6 +342,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 		/* I-NOT-THROUGH: the one write in place must not hit metadata, whatever an entry says */
 		return smv_alloc_is_data(&store->alloc, job->to) ? 0 : -EUCLEAN;
 	}
+	was_absent = smv_where_kind(where) == SMV_WHERE_NONE;
 	if (!whole) {
 		error = smv_resolve(store, snapshot, chunk, &where, miss);
 		if (!error)
@@ -348,6 +351,8 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 			return error;
 	}
 	job->todo = SMV_TODO_NEW;
+	if (was_absent)
+		job->merges = store->exceptions.merges + 1;
 	return smv_alloc_hold(&store->alloc, &job->to, miss);
 }
 
@@ -417,10 +422,18 @@ static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u6
 	return error;
 }
 
+/* Is there certainly no entry of the job's key, as when it was given? Asks no tree. */
+static bool is_still_absent(const struct smv_store *store, const struct smv_job *job)
+{
+	const struct smv_map *map = &store->exceptions;
+
+	return job->merges == map->merges + 1 && !smv_map_is_changed(map, &job->key);
+}
+
 static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
 {
-	u64 was;
-	int error = get_entry(store, &job->key, &was, miss);
+	u64 was = NOWHERE;
+	int error = is_still_absent(store, job) ? 0 : get_entry(store, &job->key, &was, miss);
 
 	if (error)
 		return error;

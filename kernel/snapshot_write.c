@@ -406,7 +406,7 @@ int smv_snapshot_write_map(struct smv_held *held, struct bio *bio)
 	if (end - first == 1 && bio_op(bio) == REQ_OP_WRITE && !(bio->bi_opf & REQ_FUA) &&
 	    smv_trylock(dev)) {
 		gone = write_at_once(held, bio);
-		smv_unlock(dev);
+		smv_unlock_unchanged(dev);
 	}
 	if (gone)
 		return DM_MAPIO_REMAPPED;

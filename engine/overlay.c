@@ -19,7 +19,10 @@
  *  - the first entry of each (volume, chunk), and no other, is in the index: a hash
  *    table whose buckets are chained through the entries by their place in the
  *    slabs (a ref). A look-up within a chunk starts there, and searches the list
- *    only if it would have to pass more than CHUNK_STEPS entries.
+ *    only if it would have to pass more than CHUNK_STEPS entries;
+ *  - the search finger (Pugh, A Skip List Cookbook, 1990) keeps, on every level, the last entry
+ *    below the one put last; NULL, the head. The next put climbs from there to the first level that
+ *    has its place between two neighbours, and searches below it only.
  *
  * One slab is there from the beginning, and a cleared overlay keeps what it has: who
  * finds no memory for more finds room after a checkpoint.
@@ -127,13 +130,16 @@ static struct smv_overlay_entry *const *links_of(const struct smv_overlay *overl
 	return (struct smv_overlay_entry *const *)((const u8 *)(entry + 1) + overlay->value_bytes);
 }
 
-/* The last entry below @key of each level, NULL where there is none. */
-static void search(const struct smv_overlay *overlay, const struct smv_key *key,
-		   const struct smv_overlay_entry **before)
+/*
+ * The last entry below @key of each level under @level, NULL where there is none. @entry: the
+ * last below of @level itself.
+ */
+static void search_under(const struct smv_overlay *overlay, const struct smv_key *key, u32 level,
+			 const struct smv_overlay_entry *entry,
+			 const struct smv_overlay_entry **before)
 {
-	const struct smv_overlay_entry *entry = NULL, *next, *beyond = NULL;
-	struct smv_overlay_entry *const *links = overlay->head;
-	u32 level = SMV_OVERLAY_LEVELS;
+	struct smv_overlay_entry *const *links = links_of(overlay, entry);
+	const struct smv_overlay_entry *next, *beyond = NULL;
 
 	while (level--) {
 		/* The first one beyond on this level may be known to be from the level above. */
@@ -147,6 +153,12 @@ static void search(const struct smv_overlay *overlay, const struct smv_key *key,
 		}
 		before[level] = entry;
 	}
+}
+
+static void search(const struct smv_overlay *overlay, const struct smv_key *key,
+		   const struct smv_overlay_entry **before)
+{
+	search_under(overlay, key, SMV_OVERLAY_LEVELS, NULL, before);
 }
 
 const struct smv_overlay_entry *smv_overlay_ge(const struct smv_overlay *overlay,
@@ -297,22 +309,23 @@ static void set_value(struct smv_overlay *overlay, struct smv_overlay_entry *ent
 		memset(entry + 1, 0, overlay->value_bytes);
 }
 
-static void link_in(struct smv_overlay *overlay, struct smv_overlay_entry *entry,
-		    const struct smv_overlay_entry **before)
+static void link_in(struct smv_overlay *overlay, struct smv_overlay_entry *entry)
 {
 	struct smv_overlay_entry **link;
 	u32 level;
 
 	for (level = 0; level < entry->levels; level++) {
-		link = (struct smv_overlay_entry **)links_of(overlay, before[level]) + level;
+		link = (struct smv_overlay_entry **)links_of(overlay, overlay->finger[level]) +
+		       level;
 		((struct smv_overlay_entry **)links_of(overlay, entry))[level] = *link;
 		*link = entry;
 	}
 }
 
-static void add(struct smv_overlay *overlay, const struct smv_key *key, const void *value,
-		const struct smv_overlay_entry **before)
+/* Where the finger is. */
+static void add(struct smv_overlay *overlay, const struct smv_key *key, const void *value)
 {
+	const struct smv_overlay_entry *before = overlay->finger[0];
 	u32 levels = random_levels(overlay), ref = take(overlay, levels);
 	struct smv_overlay_entry *entry;
 
@@ -323,27 +336,49 @@ static void add(struct smv_overlay *overlay, const struct smv_key *key, const vo
 	entry->ref = 0;
 	entry->levels = (u16)levels;
 	set_value(overlay, entry, value);
-	link_in(overlay, entry, before);
-	if (!before[0] || !smv_key_same_chunk(&before[0]->key, key))
+	link_in(overlay, entry);
+	if (!before || !smv_key_same_chunk(&before->key, key))
 		index_add(overlay, entry, ref);
+}
+
+/* Is @key's place on this level right behind the finger? Then so it is on all levels above. */
+static bool is_at_finger(const struct smv_overlay *overlay, u32 level, const struct smv_key *key)
+{
+	const struct smv_overlay_entry *entry = overlay->finger[level];
+	const struct smv_overlay_entry *next = links_of(overlay, entry)[level];
+
+	return (!entry || smv_key_cmp(&entry->key, key) < 0) &&
+	       (!next || smv_key_cmp(&next->key, key) >= 0);
+}
+
+static void move_finger(struct smv_overlay *overlay, const struct smv_key *key)
+{
+	const struct smv_overlay_entry *entry = NULL;
+	u32 level = 0;
+
+	while (level < SMV_OVERLAY_LEVELS && !is_at_finger(overlay, level, key))
+		level++;
+	if (level < SMV_OVERLAY_LEVELS)
+		entry = overlay->finger[level];
+	search_under(overlay, key, level, entry, overlay->finger);
 }
 
 void smv_overlay_put(struct smv_overlay *overlay, const struct smv_key *key, const void *value)
 {
-	const struct smv_overlay_entry *before[SMV_OVERLAY_LEVELS];
 	struct smv_overlay_entry *entry;
 
-	search(overlay, key, before);
-	entry = links_of(overlay, before[0])[0];
+	move_finger(overlay, key);
+	entry = links_of(overlay, overlay->finger[0])[0];
 	if (entry && !smv_key_cmp(&entry->key, key))
 		set_value(overlay, entry, value);
 	else
-		add(overlay, key, value, before);
+		add(overlay, key, value);
 }
 
 void smv_overlay_clear(struct smv_overlay *overlay)
 {
 	memset(overlay->head, 0, sizeof(overlay->head));
+	memset(overlay->finger, 0, sizeof(overlay->finger));
 	memset(overlay->bucket, 0, bucket_bytes(overlay));
 	overlay->count = 0;
 	overlay->slab_now = 0;

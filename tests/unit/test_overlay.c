@@ -327,6 +327,61 @@ UNIT_TEST(chunks_that_share_a_bucket_are_found)
 	end();
 }
 
+/* The entry after @entry on a level; after the head where that is NULL. */
+static const struct smv_overlay_entry *after(const struct smv_overlay *of,
+					     const struct smv_overlay_entry *entry, u32 level)
+{
+	struct smv_overlay_entry *const *links = of->head;
+
+	if (entry)
+		links = (struct smv_overlay_entry *const *)((const u8 *)(entry + 1) +
+							    of->value_bytes);
+	return links[level];
+}
+
+static void expect_same_lists(const struct smv_overlay *a, const struct smv_overlay *b)
+{
+	const struct smv_overlay_entry *of_a, *of_b;
+
+	for (u32 level = 0; level < SMV_OVERLAY_LEVELS; level++) {
+		of_a = after(a, NULL, level);
+		of_b = after(b, NULL, level);
+		for (; of_a && of_b; of_a = after(a, of_a, level), of_b = after(b, of_b, level))
+			EXPECT(!smv_key_cmp(&of_a->key, &of_b->key));
+		EXPECT(!of_a && !of_b);
+	}
+}
+
+/* Steps forth and back, repeats and jumps: the finger puts each where a search does. */
+UNIT_TEST(the_finger_makes_the_list_that_searches_make)
+{
+	static struct smv_overlay other;
+	u64 n = 0, i;
+
+	begin(LIMIT);
+	EXPECT_EQ(smv_overlay_init(&other, &rig_host, sizeof(struct value), LIMIT, LIMIT), 0);
+	EXPECT_EQ(smv_overlay_reserve(&other, LIMIT), 0);
+	for (i = 0; i < 20 * LIMIT; i++) {
+		struct smv_key key;
+
+		if (!unit_below(1000)) {
+			smv_overlay_clear(&overlay);
+			smv_overlay_clear(&other);
+		}
+		n = unit_below(8) ? n + LIMIT + unit_below(7) - 3 : unit_below(LIMIT);
+		n %= LIMIT;
+		key = key_of(n);
+		put(n, 0);
+		memset(other.finger, 0, sizeof(other.finger)); /* at the head: a search */
+		smv_overlay_put(&other, &key, NULL);
+		if (!unit_below(50))
+			expect_same_lists(&overlay, &other);
+	}
+	expect_same_lists(&overlay, &other);
+	smv_overlay_exit(&other);
+	end();
+}
+
 UNIT_TEST(random_histories_equal_a_sorted_array)
 {
 	u32 round, step, n, range;

@@ -50,12 +50,12 @@ def sections(quick):
             cases('64K', 1, 64),
             cases('64K', 8, 64, 'snapshot snapmv'),
             cases('64K', 1000, 64, 'thin snapmv')],
-            1, ROUND_TRIPS, 'bs=4096 latency=20000', 1),
+            1, ROUND_TRIPS, 'bs=4096 latency=20000', 1, count=True),
         # The clock counts instructions.
-        matrix('count', 'count', '64 320', [
-            cases('64K', 1, 64),
+        matrix('count', 'count', '128 512', [
+            cases('64K', 1, 256),
             cases('64K', 8, 64, 'snapshot snapmv'),
-            cases('64K', 1000, 64, 'thin snapmv')], fewer, times=16, count=True),
+            cases('64K', 1000, 256, 'thin snapmv')], fewer, count=True, memory=2048),
         # Disks as fast as memory: the CPU bounds everything.
         matrix('ram', 'ram', '128 512', [
             cases('64K', 1, 256),
@@ -69,7 +69,7 @@ def sections(quick):
             'COUNTS': '1 1000' if quick else '1 10000', 'TIMES': 20 if quick else 50},
                 count=True),
         Section('checkpoint', 'checkpoint', {
-            'SECONDS_EACH': 5 if quick else 15, 'ROUNDS': 1 if quick else 2}, memory=3072),
+            'SECONDS_EACH': 5 if quick else 10, 'ROUNDS': 1 if quick else 3}, memory=3072, count=True),
         Section('mixed', 'mixed', {'SECONDS_EACH': 5 if quick else 15}, memory=2560),
         Section('amplification', commands=[
             ('chunk=64K', ['store', 'make', 'many.img', '--writes', str(10 * million),

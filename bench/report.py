@@ -216,6 +216,14 @@ def counted(loads, what, by):
     return None
 
 
+def tail(loads, work, of, by, by_work=None):
+    """A percentile of the section `checkpoint' by another, ours, in the same round."""
+    rounds = loads.rounds(section_key(loads, 'checkpoint', 1, work, 'snapmv'))
+    others = loads.rounds(section_key(loads, 'checkpoint', 1, by_work or work, 'snapmv'))
+    ratios = [rounds[i][of] / others[i][by] for i in rounds if i in others]
+    return statistics.median(ratios) if ratios else None
+
+
 def reach_rows(loads, rows):
     """(what, at least or at most, how much, measured); a ratio is of rates or of instructions."""
     for kind, how in (('ram', 'rate'), ('count', 'instructions')):
@@ -245,6 +253,10 @@ def reach_rows(loads, rows):
     yield 'commit writes a first write, queue depth 16', '<=', 0.15, counted(loads, 'commits', 1)
     yield ('journal KiB a first write, queue depth 16', '<=', 1,
            counted(loads, 'commit_blocks', 4))
+    yield ("first writes' 99.9th percentile by their median, with checkpoints", '<=', 2,
+           tail(loads, 'first-beside-checkpoints', 'p999', 'p50'))
+    yield ("overwrites' 99.9th percentile, with checkpoints by without", '<=', 1.05,
+           tail(loads, 'over-beside-checkpoints', 'p999', 'p999', 'over-beside-others'))
     for row in rows:
         if row.get('kind') == 'amplification' and (row['what'], row['chunk']) == ('made', '64K'):
             yield (f'write amplification, {row["writes"]:,} random first writes', '<=', 0.05,

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # What checkpoints do to the latency of others: overwrites beside a stream of first writes,
-# on the plain device, and on ours without and with checkpoints one after the other.
+# on the plain device, and on ours without and with checkpoints one after the other. The first writes
+# find chunks of their own for thirteen seconds at least (two at a time, 6 ms each).
 #
 #	SECONDS_EACH	of a measurement
 #	ROUNDS

@@ -69,7 +69,8 @@ def sections(quick):
             'COUNTS': '1 1000' if quick else '1 10000', 'TIMES': 20 if quick else 50},
                 count=True),
         Section('checkpoint', 'checkpoint', {
-            'SECONDS_EACH': 5 if quick else 10, 'ROUNDS': 1 if quick else 3}, memory=3072, count=True),
+            'SECONDS_EACH': 5 if quick else 10, 'ROUNDS': 1 if quick else 2}, memory=3072,
+                count=True),
         Section('mixed', 'mixed', {'SECONDS_EACH': 5 if quick else 15}, memory=2560),
         Section('amplification', commands=[
             ('chunk=64K', ['store', 'make', 'many.img', '--writes', str(10 * million),

@@ -33,7 +33,7 @@
 
 #define KIND 0x70616c7265766f73u
 #define MAX_DEVICES 40
-#define MAX_WRITES (1u << 22)
+#define MAX_WRITES (1u << 24) /* some hours of them */
 
 static struct {
 	uint64_t threads;

@@ -34,8 +34,8 @@ struct smv_overlay {
 	u32 *bucket; /* refs: the first entries of chunks, by a hash of volume and chunk */
 	u32 bucket_bits;
 	struct smv_overlay_entry *head[SMV_OVERLAY_LEVELS];
-	const struct smv_overlay_entry
-		*finger[SMV_OVERLAY_LEVELS]; /* the last below what was put last, one a level */
+	/* The last entries below what was put last, one a level. */
+	const struct smv_overlay_entry *finger[SMV_OVERLAY_LEVELS];
 };
 
 /*

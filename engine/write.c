@@ -15,6 +15,7 @@
  * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
  * I-READ-ONLY: where a record would be needed the write is refused.
  * I-RECHECK: publishing decides anew whether the copy is still needed.
+ * I-ABSENT: it searches no tree for what cannot be there since the write looked.
  * I-ROLL-LABEL: before a MOVE what is in place is kept with the rollback's epoch.
  * I-DROP: where there is no space, snapshots are invalid before they lose a chunk.
  * I-ZERO: a discarded chunk of a snapshot leaves an entry, which reads as zeroes.

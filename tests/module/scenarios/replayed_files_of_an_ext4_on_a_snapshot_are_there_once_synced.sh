@@ -21,8 +21,8 @@ phase1()
 	take data kept
 	take data a
 	smv activate data@a
-	mnt /dev/mapper/s0-data@a fs
 	note 'own data@a'
+	mnt /dev/mapper/s0-data@a fs
 	i=0
 	while [ $i -lt 60 ]; do
 		write_file $i

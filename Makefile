@@ -146,7 +146,8 @@ fuzz_sources := tests/fuzz/store.c tests/fuzz/mutate.c
 fuzz_library := $(engine) $(inspect) tests/rig/memory.c tests/rig/memory_history.c \
 	tests/rig/rig_host.c
 FUZZ_TIME ?= 60
-FUZZ := -O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+FUZZ := -O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-ftrivial-auto-var-init=pattern
 
 $(BUILD)/san/fuzz-store: $(fuzz_sources:%.c=$(BUILD)/san/%.o) $(BUILD)/san/tests/fuzz/replay.o \
 		$(BUILD)/san/libsmv.a

@@ -1,5 +1,6 @@
 # PostgreSQL under pgbench on an origin: second servers on a snapshot taken meanwhile, on a snapshot of that one, and on
 # the origin after a rollback recover; the sums of accounts, tellers, branches and history agree, and so do all indexes.
+# Twenty transactions a second: the store is for so many, on whatever machine.
 # programs: /usr/lib/postgresql/15/bin/postgres /usr/lib/postgresql/15/bin/initdb /usr/lib/postgresql/15/bin/pg_ctl
 # programs: /usr/lib/postgresql/15/bin/pgbench /usr/lib/postgresql/15/bin/psql /usr/lib/postgresql/15/bin/pg_amcheck
 # programs: /usr/lib/postgresql/15/lib/plpgsql.so /usr/lib/postgresql/15/lib/dict_snowball.so
@@ -86,7 +87,7 @@ server data 5400 start
 quiet psql -h "$T" -p 5400 -U postgres -c 'CREATE DATABASE bench' postgres
 quiet psql -h "$T" -p 5400 -U postgres -c 'CREATE EXTENSION amcheck' bench
 quiet pgbench -h "$T" -p 5400 -U postgres -i -q -s 2 bench
-pgbench -h "$T" -p 5400 -U postgres -c 4 -j 1 -n -T 600 bench >"$T/bench.log" 2>&1 & bench=$!
+pgbench -h "$T" -p 5400 -U postgres -c 4 -j 1 -n -R 20 -T 600 bench >"$T/bench.log" 2>&1 & bench=$!
 
 for i in 1 2 3; do
 	wait_for 200 has_rows $((i * 100))
@@ -95,7 +96,7 @@ done
 opened data@s2 s2 5402 200
 # written by its own server, and a snapshot of that, under load
 quiet pgbench -h "$T" -p 5402 -U postgres -c 2 -n -t 50 bench
-pgbench -h "$T" -p 5402 -U postgres -c 2 -n -T 600 bench >"$T/bench2.log" 2>&1 & bench2=$!
+pgbench -h "$T" -p 5402 -U postgres -c 2 -n -R 20 -T 600 bench >"$T/bench2.log" 2>&1 & bench2=$!
 smv snapshot data@s2 again
 kill $bench2
 wait $bench2 || :

@@ -62,7 +62,7 @@ def sections(quick):
             cases('64K', 8, 64, 'linear snapshot thin snapmv'),
             cases('64K', 64, 256, 'linear thin snapmv'),
             cases('64K', 1000, 256, 'linear thin snapmv')], few, memory=2048),
-        matrix('ram-4K', 'ram', '16 64', [cases('4K', 1, 512)], few,
+        matrix('ram-4K', 'ram', '16 64', [cases('4K', 1, 512, 'linear snapshot snapmv')], few,
                EVERYTHING.replace('first-1M-1 ', '')),
         matrix('ram-256K', 'ram', '128 512', [cases('256K', 1, 64)], few, CORE, memory=2048),
         Section('commands', 'commands', {

@@ -2,9 +2,9 @@
 # made and verified on an ext4 with snapshots coming and going, an origin rolled back and forth,
 # tables reloaded, devices suspended with and without flush, delays below that come and go, and beside
 # it random operations on a second store compared with plain copies. Five minutes at full scale;
-# -f 1200 is an hour, and make check-long takes two on each kernel.
+# -f 1200 is an hour, as make check-long takes on each kernel.
 # long
-# long-scale: 2400
+# long-scale: 1200
 # memory: 2G
 # timeout: 600
 

@@ -35,7 +35,7 @@ def matrix(name, kind, sizes, all_cases, rounds, works=EVERYTHING, disk='bs=4096
 
 ROUND_TRIPS = ('first-up-1 first-random-16 first-whole-16 over-1 over-sync-1 read-1 snap-kept-1 '
                'snap-place-16 snap-whole-16 snap-part-16 snap-over-16')
-CORE = 'first-random-1 first-random-16 over-16 read-16 snap-kept-16'
+CORE = 'first-up-1 first-random-1 first-random-16 over-16 read-16 snap-kept-16'
 
 
 def sections(quick):

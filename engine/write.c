@@ -328,7 +328,6 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 		       struct smv_job *job, u64 *miss)
 {
 	u64 where;
-	bool was_absent;
 	int error = check_snapshot(store, snapshot);
 
 	if (error)
@@ -343,7 +342,8 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 		/* I-NOT-THROUGH: the one write in place must not hit metadata, whatever an entry says */
 		return smv_alloc_is_data(&store->alloc, job->to) ? 0 : -EUCLEAN;
 	}
-	was_absent = smv_where_kind(where) == SMV_WHERE_NONE;
+	if (smv_where_kind(where) == SMV_WHERE_NONE)
+		job->merges = store->exceptions.merges + 1;
 	if (!whole) {
 		error = smv_resolve(store, snapshot, chunk, &where, miss);
 		if (!error)
@@ -352,8 +352,6 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 			return error;
 	}
 	job->todo = SMV_TODO_NEW;
-	if (was_absent)
-		job->merges = store->exceptions.merges + 1;
 	return smv_alloc_hold(&store->alloc, &job->to, miss);
 }
 

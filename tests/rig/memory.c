@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include "memory.h"
+#include "volume.h"
 #include "rig_host.h"
 
 #define BUSY_MAX 64
@@ -172,6 +173,24 @@ bool memory_again(struct memory *memory, int *rc)
 	if (!*rc && (memory->busy > 1 || (smv_store_wants(memory->store) & SMV_WANT_CHECKPOINT)))
 		*rc = memory_checkpoint(memory, false);
 	return !*rc;
+}
+
+int memory_snapshot(struct memory *memory, struct smv_volume *of, const char *name,
+		    struct smv_volume **snapshot)
+{
+	struct smv_snapshot_part part = { .of = of, .name = name, .memo = "" };
+	u64 lsn;
+	int rc;
+
+	do {
+		rc = smv_snapshot(memory->store, &part, 1, 1, &lsn);
+	} while (memory_again(memory, &rc));
+	if (!rc)
+		rc = memory_commit(memory);
+	if (!rc && snapshot)
+		*snapshot =
+			smv_volume_snapshot(memory->store, smv_volume_origin_of(of)->name, name);
+	return rc;
 }
 
 int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 chunk,

@@ -33,6 +33,9 @@ int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 ch
 			struct smv_job *job);
 int memory_job_done(struct memory *memory, struct smv_job *job);
 int memory_commit(struct memory *memory);
+/* smv_snapshot() of one volume, and its commit. @snapshot: it, or NULL if nobody wants to know. */
+int memory_snapshot(struct memory *memory, struct smv_volume *of, const char *name,
+		    struct smv_volume **snapshot);
 int memory_checkpoint(struct memory *memory, bool clean);
 /* Closes it in order; or as a power cut with nothing lost. */
 int memory_close(struct memory *memory);

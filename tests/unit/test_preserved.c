@@ -22,16 +22,9 @@ static u64 live;
 static void take_snapshot(void)
 {
 	char name[32];
-	struct smv_snapshot_part part = { .of = origin, .name = name, .memo = "" };
-	u64 lsn;
-	int rc;
 
 	snprintf(name, sizeof(name), "s%u", names++);
-	do {
-		rc = smv_snapshot(memory.store, &part, 1, 1, &lsn);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
-	EXPECT_EQ(memory_commit(&memory), 0);
+	EXPECT_EQ(memory_snapshot(&memory, origin, name, NULL), 0);
 }
 
 static void begin(u32 cache_blocks)

@@ -117,16 +117,6 @@ static void move_chunk(struct smv_volume *origin, u64 chunk)
 	do_job(&job);
 }
 
-static struct smv_volume *take_snapshot(struct smv_volume *of, const char *name)
-{
-	struct smv_snapshot_part part = { .of = of, .name = name, .memo = "" };
-	u64 lsn;
-
-	EXPECT_EQ(smv_snapshot(memory.store, &part, 1, 1, &lsn), 0);
-	EXPECT_EQ(memory_commit(&memory), 0);
-	return smv_volume_snapshot(memory.store, "data", name);
-}
-
 /* A snapshot of then reads what is pending from the rollback's source, what was moved in place. */
 UNIT_TEST(nothing_is_remembered_while_an_origin_rolls_back)
 {
@@ -139,7 +129,7 @@ UNIT_TEST(nothing_is_remembered_while_an_origin_rolls_back)
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
 	origin = smv_volume_origin(memory.store, "data");
-	a = take_snapshot(origin, "a");
+	EXPECT_EQ(memory_snapshot(&memory, origin, "a", &a), 0);
 	for (u64 chunk = 0; chunk < 8; chunk++)
 		write_chunk(origin, chunk);
 	EXPECT_EQ(read_place(origin, 0, &where), 0);
@@ -148,7 +138,7 @@ UNIT_TEST(nothing_is_remembered_while_an_origin_rolls_back)
 	EXPECT_EQ(memory_commit(&memory), 0);
 	EXPECT_EQ(read_place(origin, 0, &where), 0);
 	EXPECT_EQ(where.place, SMV_PLACE_STORE);
-	b = take_snapshot(origin, "b");
+	EXPECT_EQ(memory_snapshot(&memory, origin, "b", &b), 0);
 	for (u64 chunk = 0; chunk < 8; chunk++) {
 		EXPECT_EQ(read_place(b, chunk, &where), 0);
 		EXPECT_EQ(where.place, SMV_PLACE_STORE);

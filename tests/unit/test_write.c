@@ -9,17 +9,7 @@
 #include "write.h"
 
 static struct memory memory;
-static struct smv_volume *origin, *snapshot;
-
-static struct smv_volume *take_snapshot(struct smv_volume *of, const char *name)
-{
-	struct smv_snapshot_part part = { .of = of, .name = name, .memo = "" };
-	u64 lsn;
-
-	EXPECT_EQ(smv_snapshot(memory.store, &part, 1, 1, &lsn), 0);
-	EXPECT_EQ(memory_commit(&memory), 0);
-	return smv_volume_snapshot(memory.store, "data", name);
-}
+static struct smv_volume *snapshot;
 
 static void open_store(void)
 {
@@ -29,8 +19,8 @@ static void open_store(void)
 	memory_format(&memory, 1 << 12, 8, "write");
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
-	origin = smv_volume_origin(memory.store, "data");
-	snapshot = take_snapshot(origin, "a");
+	EXPECT_EQ(memory_snapshot(&memory, smv_volume_origin(memory.store, "data"), "a", &snapshot),
+		  0);
 }
 
 static void close_store(void)

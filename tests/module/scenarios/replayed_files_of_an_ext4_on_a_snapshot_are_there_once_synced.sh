@@ -41,12 +41,6 @@ write_file()	# I
 	note "FILE $wf_name $(sha256sum <"/mnt/fs/$wf_name" | cut -d ' ' -f 1)"
 }
 
-wrong()	# TEXT: said where a judge is heard, too
-{
-	echo "$1"
-	fail "$1"
-}
-
 # All that were synced are there, but for one that was just being written anew. READ NAME: its contents.
 synced_files()	# READ
 {
@@ -55,7 +49,7 @@ synced_files()	# READ
 		END { for (name in sum) print name, sum[name] }' said >sums
 	while read -r name sum; do
 		[ "$($1 "$name" 2>/dev/null | sha256sum | cut -d ' ' -f 1)" = "$sum" ] ||
-			wrong "$name is not what was synced"
+			fail "$name is not what was synced"
 	done <sums
 }
 
@@ -68,7 +62,7 @@ from_image()	# NAME
 judge()
 {
 	if [ -e data@a ]; then
-		e2fsck -fp data@a >checked 2>&1 || [ $? -eq 1 ] || wrong "e2fsck: $(tail -1 checked)"
+		e2fsck -fp data@a >checked 2>&1 || [ $? -eq 1 ] || fail "e2fsck: $(tail -1 checked)"
 		synced_files from_image
 	fi
 	rm -f data data@*

@@ -65,7 +65,8 @@ def replay(runner, job, *arguments):
 def judge_command(job):
     build = os.path.abspath(os.environ.get('BUILD', f'{image.TOP}/build'))
     return (f'export PATH={build}/helpers:/usr/sbin:/usr/bin:/sbin:/bin T=.; '
-            f'dash -euc \'. {image.HERE}/lib.sh; . {job.scenario.path}; judge\'')
+            f'dash -euc \'. {image.HERE}/lib.sh; . {job.scenario.path}; '
+            'trap "[ \\$? -eq 0 ] || echo \\"FAIL: \\$SMV_LAST\\"" EXIT; judge\'')
 
 
 def judged(runner, job, folder):
@@ -75,7 +76,7 @@ def judged(runner, job, folder):
     for line in lines:
         job.output.append(f'== {line}')
         runner.show(f'== {line}')
-    return f'the judge of the replay: {lines[-1] if lines else "no word"}'
+    return 'the judge of the replay: ' + ' - '.join(lines[-2:])
 
 
 def judge(runner, job, folder, points):

@@ -162,7 +162,7 @@ $(BUILD)/fuzz/store: $(patsubst %.c,$(BUILD)/fuzz/%.o,$(fuzz_sources) $(fuzz_lib
 	$(call link,$(FUZZ) -fsanitize=fuzzer)
 
 fuzz:
-	@command -v clang >/dev/null || { echo 'make fuzz needs: apt-get install clang libclang-rt-14-dev'; exit 1; }
+	$(Q)scripts/need-packages -g fuzz
 	$(Q)$(MAKE) --no-print-directory $(BUILD)/fuzz/store
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(Q)ASAN_OPTIONS=quarantine_size_mb=2:malloc_context_size=8 \
@@ -170,8 +170,8 @@ fuzz:
 		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus tests/fuzz/corpus
 
-# How much of engine/ the unit tests and the fuzzer's inputs (kept ones, and those that
-# `make fuzz' has found here) run through: lines and branches.
+# How much of engine/ the unit tests, the simulator and the fuzzer's inputs (kept ones, and
+# those that `make fuzz' has found here) run through: lines and branches.
 
 COVER := -O1 -g -fprofile-instr-generate -fcoverage-mapping
 
@@ -192,9 +192,16 @@ $(BUILD)/cover/fuzz-store: $(fuzz_sources:%.c=$(BUILD)/cover/%.o) \
 		$(BUILD)/cover/tests/fuzz/replay.o $(BUILD)/cover/libsmv.a
 	$(call link,$(COVER),$(LIBS))
 
-cover_programs := $(unit:tests/unit/%.c=$(BUILD)/cover/unit/%) $(BUILD)/cover/fuzz-store
+$(BUILD)/cover/sim/%: CC := clang
+$(BUILD)/cover/sim/%: $(BUILD)/cover/tests/sim/%.o $(BUILD)/cover/libsmv.a
+	$(call link,$(COVER),$(LIBS))
 
-coverage: $(cover_programs)
+cover_programs := $(unit:tests/unit/%.c=$(BUILD)/cover/unit/%) $(BUILD)/cover/fuzz-store \
+	$(addprefix $(BUILD)/cover/sim/,crash errors scripts)
+
+coverage:
+	$(Q)scripts/need-packages -g coverage
+	$(Q)$(MAKE) --no-print-directory $(cover_programs)
 	$(Q)scripts/coverage $(cover_programs)
 
 # Small static programs for the virtual machine; one file each.
@@ -282,7 +289,7 @@ check: packages
 	$(Q)scripts/run-checks
 
 check-long: packages
-	$(Q)scripts/need-packages -g clients
+	$(Q)scripts/need-packages -g clients -g fuzz
 	$(Q)scripts/run-checks --long
 
 demo:

@@ -253,7 +253,10 @@ int smv_rename(struct smv_store *store, struct smv_volume *volume, const char *n
 int smv_set_settings(struct smv_store *store, const struct smv_settings *settings, u64 *lsn);
 int smv_set_identity(struct smv_store *store, struct smv_volume *origin, const char *identity,
 		     const u8 *fingerprint, u64 *lsn);
-/* Sets or clears SMV_VOLUME_SUSPECT on all snapshots of an origin that read it in place. */
+/*
+ * Sets SMV_VOLUME_SUSPECT on all snapshots of an origin. *lsn: 0 if all were. After an error
+ * some may be; it can be called again.
+ */
 int smv_set_suspect(struct smv_store *store, struct smv_volume *origin, u64 *lsn);
 
 /*

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Random histories: origins, snapshots of them and of snapshots, writes,
- * discards, lost chunks, deletions, the cleaner, rollbacks left at any point,
- * commits, checkpoints. Everything the metadata can say comes up; the data is
+ * discards, lost chunks, deletions, the cleaner, rollbacks left at any point, new names and
+ * settings, commits, checkpoints. Everything the metadata can say comes up; the data is
  * not looked at (the simulator does that).
  */
 #include <stdlib.h>
@@ -209,6 +209,45 @@ static int delete (struct memory_history *h)
 	return rc ? rc : memory_commit(h->memory);
 }
 
+static int settings(struct memory_history *h)
+{
+	struct smv_settings settings = { .policy = below(h, 2),
+					 .hold_timeout_s = below(h, 100),
+					 .low_water_permille = below(h, 1001),
+					 .throttle_mib_s = below(h, 2) ? SMV_THROTTLE_PAUSE : 0 };
+	u64 lsn;
+
+	snprintf(settings.label, sizeof(settings.label), "label%u", h->name++);
+	return smv_set_settings(store_of(h), &settings, &lsn);
+}
+
+/* What changes no exception. */
+static int manage(struct memory_history *h)
+{
+	struct smv_volume *volume = pick(h, true, true);
+	struct smv_volume *origin = pick(h, true, false);
+	u8 fingerprint[64] = { (u8)below(h, 2) };
+	u32 choice = below(h, 5);
+	char name[32];
+	u64 lsn;
+	int rc;
+
+	snprintf(name, sizeof(name), "n%u", h->name++);
+	do {
+		if (!volume || !origin || !choice)
+			rc = settings(h);
+		else if (choice == 1)
+			rc = smv_remove(store_of(h), origin, &lsn);
+		else if (choice == 2)
+			rc = smv_rename(store_of(h), volume, name, &lsn);
+		else if (choice == 3)
+			rc = smv_set_identity(store_of(h), origin, name, fingerprint, &lsn);
+		else
+			rc = smv_set_suspect(store_of(h), origin, &lsn);
+	} while (memory_again(h->memory, &rc));
+	return rc;
+}
+
 static int clean(struct memory_history *h)
 {
 	u32 freed;
@@ -321,7 +360,8 @@ static int write_any(struct memory_history *h)
 void memory_history_step(struct memory_history *h)
 {
 	static int (*const some[])(struct memory_history *) = {
-		add, snapshot, snapshot, delete, clean, clean, clean, zero, roll, go_on_rolling
+		add,   snapshot, snapshot, delete,	  clean,  clean,
+		clean, zero,	 roll,	   go_on_rolling, manage,
 	};
 	u32 choice = below(h, 40);
 	int rc;

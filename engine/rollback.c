@@ -160,9 +160,9 @@ int smv_stage_end(struct smv_store *store, struct smv_volume *origin, int error,
 	*lsn = origin->flush_lsn;
 	if (!smv_volume_is_rolling(origin) || !roll->staging)
 		return 0;
-	if (error) {
+	if (error || store->failed) {
 		unstage(roll);
-		return 0;
+		return error ? 0 : -EIO;
 	}
 	if (roll->place_staging > origin->roll_done) {
 		error = smv_record_reserve(store, 0, 1);

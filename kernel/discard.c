@@ -147,17 +147,18 @@ int smv_discard_origin(struct smv_held *held, struct bio *bio)
 static int zero_chunks(struct smv_bio *io, u64 *miss)
 {
 	struct smv_vol *vol = io->vol;
-	u64 lsn = 0;
-	int r = 0;
+	u64 lsn;
+	int r;
 
-	while (io->next < io->end && !r) {
+	while (io->next < io->end) {
 		r = smv_snapshot_zero(vol->dev->store, vol->volume, io->next, &lsn, miss);
-		if (!r)
-			io->next++;
+		if (r)
+			return r;
+		if (lsn > vol->lsn)
+			WRITE_ONCE(vol->lsn, lsn);
+		io->next++;
 	}
-	if (lsn > vol->lsn)
-		WRITE_ONCE(vol->lsn, lsn);
-	return r;
+	return 0;
 }
 
 static void zero_end(struct smv_bio *io, int r)

@@ -77,6 +77,17 @@ void smv_vol_readers(struct smv_vol *vol)
 	smv_unlock(dev);
 }
 
+/* The first FLUSH is for what was written when the snapshot was in use before, too. */
+static void vol_inherit(struct smv_vol *vol)
+{
+	struct smv_dev *dev = vol->dev;
+
+	smv_lock(dev);
+	vol->lsn = smv_store_lsn(dev->store);
+	atomic64_set(&vol->written, atomic64_read(&dev->written));
+	smv_unlock(dev);
+}
+
 static int vol_new(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol **found)
 {
 	struct smv_volume_info info;
@@ -98,6 +109,7 @@ static int vol_new(struct smv_dev *dev, struct smv_volume *volume, struct smv_vo
 		r = smv_origin_preserved(dev->store, volume, &vol->preserved);
 		smv_unlock(dev);
 	} else {
+		vol_inherit(vol);
 		r = smv_vol_get(dev, top, &vol->origin);
 	}
 	if (r) {

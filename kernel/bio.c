@@ -110,6 +110,7 @@ static void bio_prepare(struct smv_bio *io, struct smv_held *held, struct bio *b
 	io->drop = false;
 	io->unread = false;
 	io->publish = false;
+	io->gated = false;
 	io->locked = false;
 	io->verdict = 0;
 	io->held_since = 0;
@@ -130,6 +131,8 @@ struct smv_bio *smv_bio_new(struct smv_held *held, struct bio *bio)
 
 void smv_bio_free(struct smv_bio *io)
 {
+	if (io->gated)
+		atomic_dec(&io->vol->gated);
 	mempool_free(io, &io->vol->dev->bios);
 }
 

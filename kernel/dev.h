@@ -254,6 +254,7 @@ struct smv_bio {
 	struct list_head units;
 	atomic_t pending;
 	blk_status_t status;
+	bool gated; /* counts in vol->gated */
 	bool locked; /* holds or waits for the range */
 	bool started; /* a job in this pass */
 	bool drop; /* held long enough */

@@ -43,12 +43,6 @@
 
 static void gate_worker(struct work_struct *work);
 
-static void gate_end(struct smv_bio *io, blk_status_t status)
-{
-	atomic_dec(&io->vol->gated);
-	smv_bio_end(io, status);
-}
-
 /* FUA while a rollback runs, written: what a FLUSH does. */
 static void gate_fua_worker(struct work_struct *work)
 {
@@ -68,7 +62,6 @@ static int gate_issue(struct smv_bio *io)
 
 	smv_unlock(vol->dev);
 	smv_bio_unlock(io);
-	atomic_dec(&vol->gated);
 	bio_set_dev(bio, smv_bio_origin(io));
 	if (bio->bi_opf & REQ_FUA && vol->rolling) {
 		bio->bi_opf &= ~REQ_FUA;
@@ -412,7 +405,7 @@ static bool gate_failed(struct smv_bio *io)
 	smv_lock(dev);
 	if (!smv_store_failed(dev->store)) {
 		smv_unlock(dev);
-		gate_end(io, BLK_STS_IOERR);
+		smv_bio_end(io, BLK_STS_IOERR);
 		return false;
 	}
 	if (!smv_held_enter_late(io->held)) {
@@ -428,7 +421,7 @@ static bool gate_failed(struct smv_bio *io)
 		io->unread = smv_host_fetch(dev, miss) != 0;
 		return true;
 	}
-	gate_end(io, BLK_STS_IOERR);
+	smv_bio_end(io, BLK_STS_IOERR);
 	return false;
 }
 
@@ -521,7 +514,7 @@ static bool gate_settle(struct smv_bio *io)
 	if (!gate_durable(io))
 		return false;
 	if (io->status) {
-		gate_end(io, io->status);
+		smv_bio_end(io, io->status);
 		return false;
 	}
 	switch (verdict) {
@@ -562,6 +555,7 @@ int smv_gate_write(struct smv_held *held, struct bio *bio)
 
 	if (unlikely(!io))
 		return smv_bio_starve(held->target->dev, bio);
+	io->gated = true;
 	atomic_inc(&io->vol->gated);
 	atomic64_inc(&io->vol->dev->stats.gated);
 	smv_bio_lock(io, gate_worker);

@@ -274,8 +274,8 @@ static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
 
 /*
  * The store is full. true: the bio is held for space, or was given back; false:
- * not, or not any longer: by policy, or because space has come back meanwhile
- * (then io->drop is false).
+ * not, or not any longer: by policy, or because space has come back or the store has failed
+ * meanwhile (then io->drop is false).
  */
 bool smv_bio_hold(struct smv_bio *io)
 {
@@ -296,7 +296,8 @@ bool smv_bio_hold(struct smv_bio *io)
 	}
 	io->wait.deadline = timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
 	spin_lock_irq(&dev->wait_lock);
-	retry = dev->space_epoch != io->space_epoch || READ_ONCE(vol->noflush);
+	retry = dev->space_epoch != io->space_epoch || READ_ONCE(vol->noflush) ||
+		READ_ONCE(dev->failed);
 	if (!retry)
 		list_add_tail(&io->wait.list, &dev->space_list);
 	spin_unlock_irq(&dev->wait_lock);

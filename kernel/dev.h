@@ -135,7 +135,7 @@ struct smv_dev {
 	wait_queue_head_t wait;
 	struct list_head lsn_list, room_list, space_list, unit_list, fall_list;
 	u64 durable;
-	u64 space_epoch; /* counts the times space has come back */
+	u64 space_epoch; /* counts the times space may have come back */
 	atomic64_t written; /* data writes to the store that have completed */
 	u64 flushed; /* as many of them are durable */
 	unsigned int waiting; /* held for space */
@@ -337,6 +337,7 @@ void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
 int smv_flush_data(struct smv_dev *dev, u64 written);
 void smv_gather_begin(struct smv_dev *dev);
 void smv_gather_copied(struct smv_dev *dev, bool published);
+void smv_space_look(struct smv_dev *dev);
 void smv_space_back(struct smv_dev *dev);
 
 /* A reference on a generation of data I/O; taken under dev->lock. */

@@ -229,6 +229,9 @@ static void gate_job_account(struct smv_unit *unit, bool move, int r, u64 lsn)
 	}
 	if (!unit->announced)
 		smv_gather_copied(dev, !r && lsn);
+	/* The chunk of the store that was held for the copy is free again. */
+	if (unit->read_failed || (!lsn && !unit->announced))
+		smv_space_look(dev);
 	atomic64_inc(&dev->stats.copies);
 	if (unit->read_failed) {
 		atomic64_inc(&dev->stats.lost);
@@ -336,7 +339,7 @@ static int gate_pass(struct smv_bio *io, u64 *miss)
 	int r;
 
 	smv_lock(dev);
-	io->space_epoch = dev->space_epoch;
+	io->space_epoch = READ_ONCE(dev->space_epoch);
 	if (!io->started) {
 		io->next = io->first;
 		if (!smv_held_enter_late(io->held)) {

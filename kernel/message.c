@@ -189,6 +189,7 @@ static int command_delete(struct smv_command *command)
 		if (!r && vol->origin == vol)
 			smv_vol_readers(vol);
 	}
+	smv_space_look(dev);
 	smv_background_hurry(dev);
 	return r;
 }

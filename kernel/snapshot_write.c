@@ -219,6 +219,8 @@ static bool write_publish_job(struct smv_bio *io, struct smv_job *job)
 	WARN_ON_ONCE(r == -ESTALE); /* it has entered: no epoch can end */
 	if (r)
 		io->status = BLK_STS_IOERR;
+	if (io->status)
+		smv_space_look(dev);
 	return true;
 }
 
@@ -261,7 +263,7 @@ static int write_decide(struct smv_bio *io)
 
 	do {
 		smv_lock(dev);
-		io->space_epoch = dev->space_epoch;
+		io->space_epoch = READ_ONCE(dev->space_epoch);
 		if (!smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			write_put_units(io);

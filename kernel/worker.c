@@ -218,12 +218,22 @@ static void room_worker(struct work_struct *work)
 	wake_room(dev);
 }
 
-/* Space has come back, or the policy has changed: those held for it look again. */
+/* There may be space again, or it may not be needed any more: those held for it look again. */
+void smv_space_look(struct smv_dev *dev)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&dev->wait_lock, flags);
+	WRITE_ONCE(dev->space_epoch, dev->space_epoch + 1);
+	spin_unlock_irqrestore(&dev->wait_lock, flags);
+	smv_wake_list(dev, &dev->space_list);
+}
+
+/* Space has come back, or the policy has changed. */
 void smv_space_back(struct smv_dev *dev)
 {
 	WRITE_ONCE(dev->full, false);
-	WRITE_ONCE(dev->space_epoch, dev->space_epoch + 1);
-	smv_wake_list(dev, &dev->space_list);
+	smv_space_look(dev);
 }
 
 static void hold_worker(struct work_struct *work)
@@ -456,6 +466,7 @@ static void checkpoint_worker(struct work_struct *work)
 		smv_fail(dev, "a checkpoint could not be written");
 	}
 	wake_room(dev);
+	smv_space_look(dev);
 	smv_report_state(dev);
 }
 

@@ -9,7 +9,8 @@
  *   smv_bio    a bio that cannot go at once, on its way through gate and workers
  *   smv_unit   one chunk's job: a copy, a move, a snapshot write
  *
- * Locks, outermost first: smv_stores_mutex (the list of stores), dev->command (the volumes in
+ * Locks, outermost first: smv_stores_mutex (the list of stores), dev->freezing (who freezes
+ * filesystems, against the store's suspension), dev->command (the volumes in
  * use, commands, construction and destruction of their targets), vol->stage_lock,
  * dev->commit_mutex, dev->lock (the engine), then the spinlocks: vol->range_lock; dev->fall_lock,
  * dev->wait_lock (waiting lists, free units), dev->spare_lock.
@@ -25,6 +26,7 @@
 #include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -101,6 +103,7 @@ struct smv_dev {
 	struct smv_settings settings; /* a copy, for looking at without the lock */
 	struct xarray reported; /* numbers of the invalid snapshots reported */
 
+	struct rw_semaphore freezing;
 	struct mutex command; /* one message or constructor at a time */
 	struct list_head vols; /* under the list's mutex */
 

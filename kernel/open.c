@@ -159,6 +159,7 @@ static struct smv_dev *dev_alloc(struct mapped_device *md, struct block_device *
 	INIT_LIST_HEAD(&dev->units);
 	spin_lock_init(&dev->fall_lock);
 	xa_init(&dev->reported);
+	init_rwsem(&dev->freezing);
 	mutex_init(&dev->command);
 	return dev;
 }

@@ -10,7 +10,8 @@
  * message returns.
  *
  * Rules: freezing writes, and held writes may have to wait for a delete: so it
- * comes before dev->command is taken. Preserved bits are cleared, and what the
+ * comes before dev->command is taken. It needs the volumes' I/O, which the store's suspension would
+ * stop and then wait for this message: dev->freezing keeps it out. Preserved bits are cleared, and what the
  * fast path knows is renewed, while the gates are closed.
  *
  * A crash before the commit leaves no snapshot; after it, all of the group.
@@ -260,6 +261,7 @@ int smv_command_snapshot(struct smv_command *command)
 		return -ENOMEM;
 	point->dev = command->dev;
 	point->parts = (command->argc - 2) / 3;
+	down_read(&point->dev->freezing);
 	if (freeze)
 		r = point_freeze(point, command->argv + 2);
 	if (!r) {
@@ -270,6 +272,7 @@ int smv_command_snapshot(struct smv_command *command)
 		mutex_unlock(&point->dev->command);
 	}
 	point_thaw(point);
+	up_read(&point->dev->freezing);
 	kfree(point);
 	return r;
 }

@@ -4,7 +4,9 @@
  * its device fails.
  *
  * Suspending the store suspends its volumes first, while commits still run, so
- * that no I/O of theirs needs the store afterwards; resuming resumes them.
+ * that no I/O of theirs needs the store afterwards; resuming resumes them. dm then waits
+ * for the messages that are under way, so none may wait for a volume's I/O: one that is freezing a
+ * filesystem ends first.
  */
 #include <linux/slab.h>
 
@@ -154,6 +156,7 @@ static void store_presuspend(struct dm_target *ti)
 	struct smv_dev *dev = target->dev;
 	struct smv_vol *vol;
 
+	down_write(&dev->freezing);
 	mutex_lock(&dev->command);
 	if (!dev->suspended) {
 		list_for_each_entry(vol, &dev->vols, list)
@@ -161,6 +164,7 @@ static void store_presuspend(struct dm_target *ti)
 		smv_worker_stop(dev);
 	}
 	mutex_unlock(&dev->command);
+	up_write(&dev->freezing);
 }
 
 static void store_postsuspend(struct dm_target *ti)

@@ -272,6 +272,12 @@ static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
 	return timeout_s && time_after_eq(jiffies, io->held_since + (unsigned long)timeout_s * HZ);
 }
 
+/* Not after an interrupted suspend: device-mapper would end it as an I/O error. */
+static bool hold_gives_back(struct smv_bio *io)
+{
+	return READ_ONCE(io->vol->noflush) && dm_noflush_suspending(io->held->target->ti);
+}
+
 /*
  * The store is full. true: the bio is held for space, or was given back; false:
  * not, or not any longer: by policy, or because space has come back or the store has failed
@@ -290,13 +296,13 @@ bool smv_bio_hold(struct smv_bio *io)
 		io->drop = true;
 		return false;
 	}
-	if (READ_ONCE(vol->noflush)) {
+	if (hold_gives_back(io)) {
 		smv_bio_end(io, BLK_STS_DM_REQUEUE);
 		return true;
 	}
 	io->wait.deadline = timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
 	spin_lock_irq(&dev->wait_lock);
-	retry = dev->space_epoch != io->space_epoch || READ_ONCE(vol->noflush) ||
+	retry = dev->space_epoch != io->space_epoch || hold_gives_back(io) ||
 		READ_ONCE(dev->failed);
 	if (!retry)
 		list_add_tail(&io->wait.list, &dev->space_list);

@@ -582,6 +582,7 @@ extern bool smv_assert_failed;
 int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool snapshot);
 void smv_target_free(struct dm_target *ti);
 void smv_target_presuspend(struct dm_target *ti);
+void smv_target_presuspend_undo(struct dm_target *ti);
 void smv_target_postsuspend(struct dm_target *ti);
 void smv_target_resume(struct dm_target *ti);
 int smv_target_end_io(struct dm_target *ti, struct bio *bio, blk_status_t *error);

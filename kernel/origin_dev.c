@@ -123,6 +123,7 @@ struct target_type smv_origin_target = {
 	.map = origin_map,
 	.end_io = smv_target_end_io,
 	.presuspend = smv_target_presuspend,
+	.presuspend_undo = smv_target_presuspend_undo,
 	.postsuspend = smv_target_postsuspend,
 	.resume = smv_target_resume,
 	.status = smv_target_status,

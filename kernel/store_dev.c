@@ -198,6 +198,12 @@ static void store_resume(struct dm_target *ti)
 	mutex_unlock(&dev->command);
 }
 
+/* Its node could not be written out, so that it is not suspended. */
+static void store_presuspend_undo(struct dm_target *ti)
+{
+	store_resume(ti);
+}
+
 static int store_message(struct dm_target *ti, unsigned int argc, char **argv, char *result,
 			 unsigned int maxlen)
 {
@@ -271,6 +277,7 @@ struct target_type smv_store_target = {
 	.dtr = store_dtr,
 	.map = store_map,
 	.presuspend = store_presuspend,
+	.presuspend_undo = store_presuspend_undo,
 	.postsuspend = store_postsuspend,
 	.resume = store_resume,
 	.message = store_message,

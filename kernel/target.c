@@ -231,6 +231,14 @@ void smv_target_presuspend(struct dm_target *ti)
 	smv_wake_list(vol->dev, &vol->dev->space_list);
 }
 
+/* The suspend was interrupted. */
+void smv_target_presuspend_undo(struct dm_target *ti)
+{
+	struct smv_target *target = ti->private;
+
+	WRITE_ONCE(target->vol->noflush, false);
+}
+
 /*
  * No bio of the target is under way any more. What a running rollback has moved,
  * and what was written over it, stays after a deactivation: it is marked.

@@ -184,8 +184,7 @@ struct smv_vol {
 	struct list_head list; /* of its store */
 	unsigned int references;
 	unsigned int targets;
-	unsigned int users; /* targets of an origin and of its snapshots */
-	dev_t device; /* an origin's, while it has users */
+	struct list_head users; /* targets of an origin and of its snapshots */
 	struct smv_dev *dev;
 	struct smv_vol *origin; /* itself, for an origin; else holds a reference */
 	struct mapped_device *md; /* of its targets; NULL: only its snapshots use it */
@@ -227,6 +226,7 @@ struct smv_vol {
 };
 
 struct smv_target {
+	struct list_head list; /* of those of its origin */
 	struct dm_target *ti;
 	struct smv_vol *vol;
 	struct smv_dev *dev;
@@ -375,8 +375,8 @@ int smv_origin_sync(struct smv_vol *vol, struct block_device *bdev);
 int smv_vol_get(struct smv_dev *dev, struct smv_volume *volume, struct smv_vol **found);
 void smv_vol_put(struct smv_vol *vol);
 struct smv_vol *smv_vol_find(struct smv_dev *dev, u64 number);
-int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md, dev_t device);
-void smv_vol_release(struct smv_vol *vol);
+int smv_vol_claim(struct smv_vol *vol, struct smv_target *target);
+void smv_vol_release(struct smv_target *target);
 void smv_vol_readers(struct smv_vol *vol);
 void smv_vol_suspend(struct smv_vol *vol);
 void smv_vol_resume(struct smv_vol *vol);

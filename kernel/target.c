@@ -91,7 +91,7 @@ static int target_check_size(struct smv_target *target, struct smv_vol *vol)
 static int target_claim(struct smv_target *target, struct smv_vol *vol)
 {
 	struct dm_target *ti = target->ti;
-	int r = smv_vol_claim(vol, dm_table_get_md(ti->table), target->device->bdev->bd_dev);
+	int r = smv_vol_claim(vol, target);
 
 	if (r)
 		ti->error = r == -EXDEV ? "another device is in use as that origin" :
@@ -125,8 +125,6 @@ static int target_open(struct smv_target *target, char *name, bool snapshot)
 		r = target_claim(target, vol);
 	if (r)
 		smv_vol_put(vol);
-	else
-		target->vol = vol;
 	return r;
 }
 
@@ -143,7 +141,7 @@ static void target_close(struct smv_target *target)
 		smv_unlock(target->dev);
 	}
 	if (target->vol) {
-		smv_vol_release(target->vol);
+		smv_vol_release(target);
 		smv_vol_put(target->vol);
 	}
 	if (dev) {

@@ -49,6 +49,7 @@ static struct smv_vol *vol_alloc(struct smv_dev *dev, const struct smv_volume_in
 	vol->sectors = info->sectors;
 	vol->chunks = (info->sectors + dev->chunk_sectors - 1) >> dev->chunk_shift;
 	init_waitqueue_head(&vol->drained);
+	INIT_LIST_HEAD(&vol->users);
 	INIT_LIST_HEAD(&vol->closed_list);
 	spin_lock_init(&vol->range_lock);
 	vol->ranges = RB_ROOT_CACHED;
@@ -154,31 +155,38 @@ void smv_vol_put(struct smv_vol *vol)
 }
 
 /*
- * One dm device a volume (-EBUSY); its own reload comes with the same @md. One
- * device is the origin for all (-EXDEV). Under dev->command.
+ * One dm device a volume (-EBUSY); its own reload comes with the same one. One
+ * device is the origin for all (-EXDEV), those included whose table is loaded and not, or not
+ * yet, in use. Under dev->command.
  */
-int smv_vol_claim(struct smv_vol *vol, struct mapped_device *md, dev_t device)
+int smv_vol_claim(struct smv_vol *vol, struct smv_target *target)
 {
-	struct smv_vol *origin = vol->origin;
+	struct mapped_device *md = dm_table_get_md(target->ti->table);
+	struct smv_target *other;
 
 	if (vol->targets && vol->md != md)
 		return -EBUSY;
-	if (origin->users > vol->targets && origin->device != device)
-		return -EXDEV;
-	origin->device = device;
-	origin->users++;
+	list_for_each_entry(other, &vol->origin->users, list) {
+		if (other->vol != vol && other->device->bdev != target->device->bdev)
+			return -EXDEV;
+	}
+	list_add(&target->list, &vol->origin->users);
+	target->vol = vol;
 	vol->md = md;
 	vol->targets++;
 	return 0;
 }
 
-void smv_vol_release(struct smv_vol *vol)
+void smv_vol_release(struct smv_target *target)
 {
-	vol->origin->users--;
+	struct smv_vol *vol = target->vol;
+
+	list_del(&target->list);
 	if (--vol->targets)
 		return;
+	/* Its device goes on with another table: nobody else would resume it. */
+	smv_vol_resume(vol);
 	vol->md = NULL;
-	vol->internal = false;
 	WRITE_ONCE(vol->bdev, NULL);
 }
 

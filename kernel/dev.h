@@ -84,7 +84,8 @@ struct smv_dev {
 	char name[32]; /* of its dm device, for the log */
 	struct mapped_device *md;
 	struct dm_table *table; /* the live one: events */
-	struct block_device *bdev;
+	struct block_device *bdev; /* not when it is gone */
+	u32 block_bytes; /* a logical block of it */
 
 	struct mutex commit_mutex; /* one commit at a time */
 	struct mutex lock; /* every call of the engine */

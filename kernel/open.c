@@ -152,6 +152,7 @@ static struct smv_dev *dev_alloc(struct mapped_device *md, struct block_device *
 	strscpy(dev->name, dm_device_name(md), sizeof(dev->name));
 	dev->md = md;
 	dev->bdev = bdev;
+	dev->block_bytes = bdev_logical_block_size(bdev);
 	dev->references = 1;
 	dev->targets = 1;
 	dev->suspended = true;

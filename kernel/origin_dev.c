@@ -107,7 +107,7 @@ static int origin_iterate_devices(struct dm_target *ti, iterate_devices_callout_
 static void origin_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	struct smv_target *target = ti->private;
-	u32 block = bdev_logical_block_size(target->dev->bdev);
+	u32 block = target->dev->block_bytes;
 
 	limits->logical_block_size = max_t(u32, limits->logical_block_size, block);
 	limits->physical_block_size = max_t(u32, limits->physical_block_size, block);

@@ -44,7 +44,7 @@ static int target_devices(struct smv_target *target, char **argv, bool snapshot)
 		ti->error = "an origin cannot lie on its own store";
 		return -EINVAL;
 	}
-	if (bdev_logical_block_size(dev->bdev) > bdev_logical_block_size(target->device->bdev)) {
+	if (dev->block_bytes > bdev_logical_block_size(target->device->bdev)) {
 		ti->error = "the store's logical block is larger than the origin's";
 		return -EINVAL;
 	}

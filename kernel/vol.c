@@ -149,6 +149,7 @@ void smv_vol_put(struct smv_vol *vol)
 	if (--vol->references)
 		return;
 	list_del(&vol->list);
+	smv_mover_stop(vol); /* kicked when its device was down already */
 	vol_free(vol);
 	if (origin)
 		smv_vol_put(origin);

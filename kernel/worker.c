@@ -550,6 +550,11 @@ void smv_worker_stop(struct smv_dev *dev)
 
 void smv_worker_exit(struct smv_dev *dev)
 {
+	/* A worker that was flushed last may have set a timer. */
+	cancel_delayed_work_sync(&dev->clean_work);
+	cancel_delayed_work_sync(&dev->room_work);
+	cancel_delayed_work_sync(&dev->hold_work);
+	cancel_delayed_work_sync(&dev->prove_work);
 	cancel_delayed_work_sync(&dev->starved_work);
 	smv_spare_drop(dev);
 	if (dev->meta)

@@ -130,6 +130,7 @@ struct smv_dev {
 	struct delayed_work room_work;
 	struct delayed_work hold_work;
 	struct delayed_work prove_work;
+	struct delayed_work gather_work;
 	struct delayed_work clean_work;
 	struct smv_io commit_io;
 	struct smv_io checkpoint_io;
@@ -148,6 +149,8 @@ struct smv_dev {
 	unsigned int copying, copied, committing;
 	unsigned int depth; /* how many there were at once, of late */
 	bool commit_asked; /* not only by gathered writes */
+	unsigned int gathers; /* commits, counted */
+	unsigned int gathers_seen; /* when gather_work was queued */
 
 	/* copies that go with their commits */
 	unsigned int announced; /* so many have, up to now */

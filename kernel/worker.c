@@ -16,8 +16,8 @@
  * crash rules).
  *
  * Gathering: first writes kick a commit when half of those under way of late have
- * been copied, or none is being copied any more (gather()); everybody else
- * who waits for an lsn kicks one at once.
+ * been copied, or none is being copied any more (gather()), and a timer does if neither
+ * comes; everybody else who waits for an lsn kicks one at once.
  *
  * A crash anywhere here leaves what the engine promises: a commit is whole or
  * not there.
@@ -32,6 +32,7 @@
 
 #define ROOM_RETRY (HZ / 20)
 #define PROVE_DELAY (HZ / 8) /* longer than a lone first write takes on a slow disk */
+#define GATHER_LONGEST (HZ / 4)
 #define CHECKPOINT_TRIES 5 /* of a superblock write */
 #define CHECKPOINT_PAUSE_MS 100
 
@@ -274,6 +275,23 @@ static void gather(struct smv_dev *dev)
 {
 	if (gather_is_ripe(dev))
 		queue_work(dev->meta, &dev->commit_work);
+	else if (dev->copied && queue_delayed_work(dev->meta, &dev->gather_work, GATHER_LONGEST))
+		dev->gathers_seen = dev->gathers;
+}
+
+/* What is being copied may come from another origin, whose disk hangs: nobody waits longer for that. */
+static void gather_worker(struct work_struct *work)
+{
+	struct smv_dev *dev = container_of(to_delayed_work(work), struct smv_dev, gather_work);
+	bool late;
+
+	smv_lock(dev);
+	late = dev->copied && dev->gathers == dev->gathers_seen && !dev->failed;
+	if (!late && !dev->failed)
+		gather(dev);
+	smv_unlock(dev);
+	if (late)
+		smv_commit_kick(dev);
 }
 
 /* Under dev->lock: a first write's copy was published (or announced), or given up. */
@@ -308,6 +326,7 @@ static int commit_once(struct smv_dev *dev, bool keep)
 		return r;
 	dev->committing = dev->copied;
 	dev->copied = 0;
+	dev->gathers++;
 	if (!keep)
 		smv_unlock(dev);
 	start = ktime_get_ns();
@@ -530,6 +549,7 @@ int smv_worker_init(struct smv_dev *dev)
 	INIT_DELAYED_WORK(&dev->room_work, room_worker);
 	INIT_DELAYED_WORK(&dev->hold_work, hold_worker);
 	INIT_DELAYED_WORK(&dev->prove_work, prove_worker);
+	INIT_DELAYED_WORK(&dev->gather_work, gather_worker);
 	smv_spare_init(dev);
 	smv_background_init(dev);
 	return worker_queues(dev);
@@ -545,6 +565,7 @@ void smv_worker_stop(struct smv_dev *dev)
 	cancel_delayed_work_sync(&dev->room_work);
 	cancel_delayed_work_sync(&dev->hold_work);
 	cancel_delayed_work_sync(&dev->prove_work);
+	cancel_delayed_work_sync(&dev->gather_work);
 	flush_workqueue(dev->meta);
 }
 
@@ -556,6 +577,7 @@ void smv_worker_exit(struct smv_dev *dev)
 	cancel_delayed_work_sync(&dev->hold_work);
 	cancel_delayed_work_sync(&dev->prove_work);
 	cancel_delayed_work_sync(&dev->starved_work);
+	cancel_delayed_work_sync(&dev->gather_work);
 	smv_spare_drop(dev);
 	if (dev->meta)
 		destroy_workqueue(dev->meta);

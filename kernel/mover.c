@@ -237,6 +237,7 @@ static int mover_next(struct smv_vol *vol, u64 *chunk)
 	return r;
 }
 
+/* -ENOENT: there is nothing to move, and it cannot end: a chunk is lost. */
 static int mover_finish(struct smv_vol *vol)
 {
 	struct smv_dev *dev = vol->dev;
@@ -261,7 +262,7 @@ static int mover_finish(struct smv_vol *vol)
 		r = smv_wait_durable(dev, lsn);
 	WRITE_ONCE(vol->finishing, false);
 	if (r)
-		return r;
+		return r == -EINPROGRESS ? -ENOENT : r;
 	smv_vol_readers(vol);
 	DMINFO("%s: the rollback of %s is done", dev->name, name);
 	smv_event(dev);
@@ -340,7 +341,7 @@ static void move_worker(struct work_struct *work)
 		WRITE_ONCE(dev->full, true);
 		smv_report_state(dev);
 	}
-	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY)
+	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY && r != -ENOENT)
 		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d", dev->name, r);
 	if (mover_may_run(vol))
 		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, moved));

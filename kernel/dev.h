@@ -402,7 +402,8 @@ static inline bool smv_enter(struct smv_vol *vol)
 {
 	this_cpu_inc(vol->flight->ins);
 	smp_mb(); /* pairs with the closing of the gate: the count, then the look */
-	if (likely(!READ_ONCE(vol->closed)))
+	/* Who finds it open again finds what was changed while it was closed. */
+	if (likely(!smp_load_acquire(&vol->closed)))
 		return true;
 	smv_leave(vol);
 	return false;

@@ -256,7 +256,7 @@ void smv_vol_open_gate(struct smv_vol *vol)
 	bool open;
 
 	spin_lock_irq(&dev->wait_lock);
-	WRITE_ONCE(vol->closed, vol->closed - 1);
+	smp_store_release(&vol->closed, vol->closed - 1); /* pairs with smv_enter() */
 	open = !vol->closed;
 	spin_unlock_irq(&dev->wait_lock);
 	if (open)

@@ -5,7 +5,7 @@
 
 #include "types.h"
 
-#define SMV_RANGES_MAX 4096u
+#define SMV_RANGES_MAX 6144u
 
 struct smv_range {
 	u64 first;

@@ -319,6 +319,9 @@ struct smv_job {
 	bool whole; /* set by the host: the write covers the chunk, so a lost one may be moved as zeroes */
 };
 
+/* MOVE: jobs of one origin at once, the mover's among them: their marks have to find room. */
+#define SMV_MOVES_MAX 1024u
+
 /*
  * Prepares a write to one chunk of an origin. The host zeroes the job before
  * the first call for a write and then keeps it. todo is GO, COPY (of what is in

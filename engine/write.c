@@ -33,10 +33,12 @@
 #define DROP_STEP 64u /* volumes looked at in one step */
 
 /*
- * Chunks moved ahead of the mover are marked one by one. Writers leave room for
+ * Chunks moved ahead of the mover are marked one by one, and all that are under way find room
+ * for their marks when they end. Writers leave room for
  * the mover, whose marks merge into the watermark and give room back.
  */
-#define WRITERS_RANGES (SMV_RANGES_MAX - 512u)
+#define MOVER_RANGES (SMV_RANGES_MAX - SMV_MOVES_MAX)
+#define WRITERS_RANGES (MOVER_RANGES - SMV_MOVES_MAX - 512u)
 
 static const struct smv_where in_place = { .place = SMV_PLACE_ORIGIN };
 
@@ -142,7 +144,7 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	if (error)
 		return error;
 	if (roll->moved.count + roll->flushing.count + roll->marked.count >=
-	    (chunk == roll->place ? SMV_RANGES_MAX : WRITERS_RANGES))
+	    (chunk == roll->place ? MOVER_RANGES : WRITERS_RANGES))
 		return -EBUSY;
 	error = smv_write_preserve(store, origin, chunk, origin->roll_epoch, job, miss);
 	if (error || job->todo == SMV_TODO_COPY)

@@ -25,6 +25,8 @@
 #include "checksum.h"
 #include "dev.h"
 
+static_assert(SMV_UNITS <= SMV_MOVES_MAX);
+
 static u32 unit_bytes(const struct smv_unit *unit)
 {
 	return unit->sectors << SECTOR_SHIFT;

@@ -155,17 +155,18 @@ static u32 overlay_limit(const struct smv_store *store)
 	return limit < OVERLAY_LEAST ? OVERLAY_LEAST : (u32)limit;
 }
 
-/* Recovery takes in whatever the ring holds: so many records of the smallest kinds. */
-static u32 ring_entries(const struct smv_store *store, size_t record_bytes)
+/* Recovery takes in whatever the ring holds: @bytes of records for each change at least. */
+static u32 ring_entries(const struct smv_store *store, size_t bytes)
 {
-	return (u32)(store->geometry.journal_blocks *
-		     (SMV_JOURNAL_RECORD_BYTES / (record_bytes + sizeof(struct smv_disk_record))));
+	return (u32)(store->geometry.journal_blocks * (SMV_JOURNAL_RECORD_BYTES / bytes));
 }
 
 static int set_up_maps(struct smv_store *store)
 {
-	u32 exceptions = ring_entries(store, sizeof(struct smv_disk_record_rekey) / 2);
-	u32 volumes = store->limits.volumes + ring_entries(store, sizeof(__le64));
+	const size_t head = sizeof(struct smv_disk_record);
+	/* One record, two changes: less for each than a deletion takes. */
+	u32 exceptions = ring_entries(store, (head + sizeof(struct smv_disk_record_rekey)) / 2);
+	u32 volumes = store->limits.volumes + ring_entries(store, head + sizeof(__le64));
 	int error;
 
 	store->overlay_limit = overlay_limit(store);

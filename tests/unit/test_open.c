@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Openings that find more in the journal than is usual, or a disk that fails. */
+#include "unit.h"
+#include "memory.h"
+
+#define CHUNKS 4000u
+
+static struct memory memory;
+
+static struct smv_volume *add(u64 sectors)
+{
+	struct smv_add add = { .name = "data", .identity = "", .sectors = sectors };
+	u64 lsn;
+
+	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
+	EXPECT_EQ(memory_commit(&memory), 0);
+	return smv_volume_origin(memory.store, "data");
+}
+
+static void discard(struct smv_volume *snapshot, u64 chunk)
+{
+	u64 lsn;
+	int rc;
+
+	do {
+		rc = smv_snapshot_zero(memory.store, snapshot, chunk, &lsn, &memory.miss);
+	} while (memory_again(&memory, &rc));
+	EXPECT_EQ(rc, 0);
+}
+
+static u64 blocks_left(void)
+{
+	struct smv_store_info info;
+
+	smv_store_info(memory.store, &info);
+	return info.journal_blocks - info.journal_used;
+}
+
+/* Cleans, with commits as large as may be, until not more than @left blocks of the ring are. */
+static void clean(u64 left)
+{
+	u32 freed;
+	int rc;
+
+	while (blocks_left() > left) {
+		rc = smv_clean_step(memory.store, 1, &freed, &memory.miss);
+		EXPECT(rc == 1 || rc == -EAGAIN || rc == -EBUSY);
+		if (rc == -EAGAIN)
+			EXPECT(memory_again(&memory, &rc));
+		else if (rc == -EBUSY)
+			EXPECT_EQ(memory_commit(&memory), 0);
+	}
+}
+
+/* A merge's record changes two exceptions; the ring has room for most of these. */
+UNIT_TEST(a_ring_full_of_merges_is_replayed)
+{
+	struct smv_volume *a;
+	struct smv_io io;
+	u64 lsn;
+	int rc;
+
+	memory_format(&memory, 1 << 14, 8, "open");
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	EXPECT_EQ(memory_snapshot(&memory, add(64 * CHUNKS), "a", &a), 0);
+	for (u64 i = 0; i < CHUNKS; i++)
+		discard(a, i);
+	EXPECT_EQ(memory_snapshot(&memory, a, "b", NULL), 0);
+	EXPECT_EQ(smv_delete(memory.store, a, &lsn), 0);
+	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
+	clean(blocks_left() / 2);
+	/* A checkpoint is under way when the power fails. */
+	do {
+		rc = smv_checkpoint_step(memory.store, false, 0, &io, &memory.miss);
+	} while (rc == -EAGAIN && memory_again(&memory, &rc));
+	EXPECT_EQ(rc, 1);
+	clean(0);
+	memory_crash(&memory);
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	memory_free(&memory);
+}

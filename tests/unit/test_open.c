@@ -2,6 +2,7 @@
 /* Openings that find more in the journal than is usual, or a disk that fails. */
 #include "unit.h"
 #include "memory.h"
+#include "rig_host.h"
 
 #define CHUNKS 4000u
 
@@ -78,4 +79,67 @@ UNIT_TEST(a_ring_full_of_merges_is_replayed)
 	memory_crash(&memory);
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	memory_free(&memory);
+}
+
+/* ---- disks that fail ------------------------------------------------------- */
+
+#define STEPS_MAX 1000u
+
+static bool is_super(const struct smv_io *io)
+{
+	return io->count == 1 && io->block[0] && io->block[0] <= 2;
+}
+
+static bool writes_super(const struct smv_io *io)
+{
+	return io->op == SMV_IO_WRITE && is_super(io);
+}
+
+/* Opens the store; requests that @fails says fail, but those written arrive all the same if @arrive. */
+static int open_failing(bool (*fails)(const struct smv_io *io), bool arrive)
+{
+	struct smv_open open = { .blocks = memory.blocks };
+	struct smv_io io;
+	int rc, error = 0;
+	u32 steps = 0;
+
+	memory.store = smv_store_new(&rig_host);
+	EXPECT(memory.store);
+	while ((rc = smv_store_open(memory.store, &open, error, &io)) == 1) {
+		error = fails(&io) ? -EIO : 0;
+		for (u32 i = 0; i < io.count && io.op == SMV_IO_READ && !error; i++)
+			EXPECT_EQ(memory_read(&memory, io.block[i], io.buffer[i]), 0);
+		for (u32 i = 0; i < io.count && io.op == SMV_IO_WRITE && (!error || arrive); i++)
+			EXPECT_EQ(memory_write(&memory, io.block[i], io.buffer[i]), 0);
+		EXPECT_LT(steps++, STEPS_MAX);
+	}
+	if (rc)
+		memory_crash(&memory);
+	return rc;
+}
+
+/* A store with an origin and its snapshot, the power cut since. */
+static void begin(void)
+{
+	memory_format(&memory, 1 << 12, 8, "open");
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	EXPECT_EQ(memory_snapshot(&memory, add(4096), "a", NULL), 0);
+	memory_crash(&memory);
+}
+
+static void end(void)
+{
+	EXPECT(smv_volume_snapshot(memory.store, "data", "a"));
+	memory_free(&memory);
+}
+
+UNIT_TEST(an_opening_whose_superblock_cannot_be_written_ends)
+{
+	for (u32 arrive = 0; arrive < 2; arrive++) {
+		begin();
+		EXPECT_EQ(open_failing(writes_super, arrive), -EIO);
+		EXPECT_EQ(open_failing(writes_super, arrive), -EIO);
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		end();
+	}
 }

@@ -26,7 +26,9 @@
  *  - I-INCARNATION: a block counts only with the incarnation the checkpoint
  *    names. A recovery ends with a checkpoint past the tail under the next one
  *    before anything is written, so pieces of a torn commit never join a later
- *    commit that happens to have the same sequence.
+ *    commit that happens to have the same sequence. And so a block of a later one proves
+ *    that a newer checkpoint was durable: if that is no longer to be read, what was
+ *    committed since would be missing, and the journal is refused.
  *  - I-COMMIT-STOPS: after a failed commit none follows: how much of it is on
  *    disk is unknown.
  *  - I-WATERMARK: a commit says from which block on records may be there whose
@@ -302,6 +304,7 @@ int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut
 	journal->scan_records = 0;
 	journal->scan_watermark = 0;
 	journal->scan_overstates = false;
+	journal->scan_later = false;
 	return 0;
 }
 
@@ -393,12 +396,31 @@ static int check_commit(struct smv_journal *journal, u64 first, u32 *blocks)
 	return check_watermark(journal, first, count);
 }
 
+bool smv_journal_is_later(const void *block, u64 incarnation, const u8 *uuid, u64 number)
+{
+	const struct smv_disk_header *header = block;
+
+	return le64_to_cpu(header->generation) > incarnation &&
+	       !smv_block_verify(block, SMV_MAGIC_JOURNAL, uuid, number);
+}
+
+static int check_incarnation(struct smv_journal *journal)
+{
+	for (u64 i = 0; i < journal->ring_blocks; i++)
+		journal->scan_later |= smv_journal_is_later(journal->scan + i * SMV_BLOCK_BYTES,
+							    journal->incarnation, journal->uuid,
+							    journal->ring_block + i);
+	return journal->scan_later ? -EUCLEAN : 0;
+}
+
 static int judge(struct smv_journal *journal)
 {
 	u64 end = journal->tail, i;
 	u32 blocks;
-	int error;
+	int error = check_incarnation(journal);
 
+	if (error)
+		return error;
 	while (end - journal->tail < journal->ring_blocks) {
 		error = check_commit(journal, end, &blocks);
 		if (error)

@@ -43,6 +43,7 @@ struct smv_journal {
 	u64 scan_records; /* in these */
 	u64 scan_watermark; /* of the last whole commit */
 	bool scan_overstates; /* the scan was refused for a watermark that cannot be */
+	bool scan_later; /* or for blocks of a later incarnation */
 	u64 commits, blocks_written, record_bytes; /* statistics */
 };
 
@@ -89,11 +90,18 @@ u64 smv_journal_used(const struct smv_journal *journal);
  * allocates: -ENOMEM. Then for each step: 1: read @io (into engine memory),
  * call step again; 0: the whole ring has been read and judged; -EUCLEAN: a
  * valid block lies behind a gap, contradicts the others, holds a record
- * that is none, or (.scan_overstates) a watermark that cannot be. The ring's
+ * that is none, or (.scan_overstates) a watermark that cannot be; or
+ * (.scan_later) some block is later than the checkpoint can know. The ring's
  * blocks stay in memory until scan_end().
  */
 int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut);
 int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io);
+
+/*
+ * Is it a journal block of a later incarnation, read from block @number of the store @uuid? Then the
+ * checkpoint with @incarnation is not the newest that was durable.
+ */
+bool smv_journal_is_later(const void *block, u64 incarnation, const u8 *uuid, u64 number);
 
 /*
  * Can this be the watermark of a commit that ends before block @end, behind one with the watermark

@@ -4,7 +4,8 @@
  * its time depends on the journal and the number of volumes, not on the number
  * of exceptions.
  *
- *   SUPER      both slots are read; the newest valid one counts
+ *   SUPER      both slots are read; the newest valid one counts (SCAN notices if commits were
+ *              made behind one that cannot be read)
  *   DIRECTORY  which copy of each bitmap is current (bitmaps are read when needed)
  *   VOLUMES    the table, from its tree; then its structure is checked
  *   SCAN       the journal, behind the checkpoint's cut
@@ -373,6 +374,14 @@ static int open_link(struct smv_store *store)
 
 /* ---- journal ---------------------------------------------------------------------- */
 
+static const char *scan_reason(const struct smv_journal *journal)
+{
+	if (journal->scan_later)
+		return "the newest superblock is damaged, and commits were made since";
+	return journal->scan_overstates ? "a commit says of copies what it cannot know" :
+					  "the journal is damaged before its end";
+}
+
 static int open_scan(struct smv_store *store, struct smv_opening *opening, int error,
 		     struct smv_io *io)
 {
@@ -386,10 +395,7 @@ static int open_scan(struct smv_store *store, struct smv_opening *opening, int e
 	opening->asked = true;
 	error = smv_journal_scan_step(&store->journal, io);
 	if (error == -EUCLEAN)
-		return refuse(store, error,
-			      store->journal.scan_overstates ?
-				      "a commit says of copies what it cannot know" :
-				      "the journal is damaged before its end");
+		return refuse(store, error, scan_reason(&store->journal));
 	if (!error)
 		opening->asked = false;
 	return error;

@@ -42,6 +42,13 @@ static bool read_block(struct replaying *r, u64 sequence, u32 into)
 	       le64_to_cpu(block->sequence) == sequence;
 }
 
+static bool is_later(struct replaying *r, u64 number)
+{
+	return smv_ck_read(r->rp->ck, number, r->commit) &&
+	       smv_journal_is_later(r->commit, r->incarnation, r->rp->ck->super.header.uuid,
+				    number);
+}
+
 /* -- records ------------------------------------------------------------------ */
 
 /* In the order they come; the last one of a key counts, NONE takes it away. */
@@ -306,6 +313,9 @@ void smv_rp_journal(struct smv_rp *rp)
 	for (u64 i = at; i < r.blocks && !rp->journal_gap; i++)
 		rp->journal_gap = read_block(&r, cut + i, 0) &&
 				  le64_to_cpu(block_of(&r, 0)->first) != cut + at;
+	/* nor may anything behind a newer superblock */
+	for (u64 i = 0; i < r.blocks && !rp->journal_gap; i++)
+		rp->journal_gap = is_later(&r, r.ring + i);
 	free(r.commit);
 	if (!rp->rc)
 		rp->rc = smv_rp_sort(rp->image);

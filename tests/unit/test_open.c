@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Openings that find more in the journal than is usual, or a disk that fails. */
 #include "unit.h"
+#include "image.h"
 #include "memory.h"
+#include "repair.h"
 #include "rig_host.h"
 
 #define CHUNKS 4000u
@@ -141,5 +143,76 @@ UNIT_TEST(an_opening_whose_superblock_cannot_be_written_ends)
 		EXPECT_EQ(open_failing(writes_super, arrive), -EIO);
 		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 		end();
+	}
+}
+
+/* The slot of the newest superblock. */
+static u64 newest(void)
+{
+	const struct smv_disk_header *one = (const void *)(memory.image + SMV_BLOCK_BYTES);
+	const struct smv_disk_header *two = (const void *)(memory.image + 2 * SMV_BLOCK_BYTES);
+
+	return le64_to_cpu(one->generation) > le64_to_cpu(two->generation) ? 1 : 2;
+}
+
+/* What was committed since the newest superblock is not to be read with the other one. */
+UNIT_TEST(a_journal_newer_than_the_superblock_is_not_taken_for_none)
+{
+	u64 slot;
+
+	begin();
+	slot = newest();
+	memory.unreadable = slot;
+	EXPECT_EQ(memory_open(&memory, true, NULL), -EUCLEAN);
+	EXPECT_EQ(memory_open(&memory, false, NULL), -EUCLEAN);
+	memory.unreadable = 0;
+	memory.image[slot * SMV_BLOCK_BYTES + 200] ^= 1;
+	EXPECT_EQ(memory_open(&memory, false, NULL), -EUCLEAN);
+	memory.image[slot * SMV_BLOCK_BYTES + 200] ^= 1;
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	end();
+}
+
+/* As a superblock may be after the power failed while it was written. */
+UNIT_TEST(a_superblock_that_nothing_was_built_on_may_be_torn)
+{
+	for (u32 closed = 0; closed < 2; closed++) {
+		begin();
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		if (closed)
+			EXPECT_EQ(memory_close(&memory), 0);
+		memory_crash(&memory);
+		memory.unreadable = newest();
+		EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+		memory_crash(&memory);
+		memory.unreadable = 0;
+		memory.image[newest() * SMV_BLOCK_BYTES + 200] ^= 1;
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		end();
+	}
+}
+
+/* What was preserved since is missing: no snapshot is as it was. */
+UNIT_TEST(repair_behind_a_newer_journal_makes_snapshots_suspect)
+{
+	struct smv_repair repair = { .read = memory_read, .context = &memory };
+	struct smv_repair_result result = { 0 };
+	struct smv_image image = { 0 };
+	struct smv_volume *origin;
+
+	for (u32 newer = 0; newer < 2; newer++) {
+		begin();
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		origin = smv_volume_origin(memory.store, "data");
+		if (newer)
+			EXPECT_EQ(memory_snapshot(&memory, origin, "b", NULL), 0);
+		memory_crash(&memory);
+		memory.image[newest() * SMV_BLOCK_BYTES + 200] ^= 1;
+		repair.blocks = memory.blocks;
+		EXPECT_EQ(smv_repair(&repair, &image, &result), 0);
+		EXPECT_EQ(image.volumes, 2);
+		EXPECT_EQ(!(le32_to_cpu(image.volume[1].flags) & SMV_VOLUME_SUSPECT), !newer);
+		smv_image_free(&image);
+		memory_free(&memory);
 	}
 }

@@ -17,7 +17,8 @@
  *
  * Crash: recovery replays the record like any other, then reads the copies of all
  * that the last commit's watermark leaves open, after a flush. One whose checksum is another
- * is retracted: its origin's write was never issued. One that cannot be read is kept: it may
+ * is retracted: its origin's write was never issued. One that cannot be read, and not in
+ * further tries either, is kept: it may
  * have been, so the chunk reads as an error, never as something else. The
  * checkpoint that ends recovery makes the verdicts durable. A record announced for a snapshot,
  * or in place of another, is damage: to retract it would take away what is nowhere else.
@@ -28,6 +29,8 @@
 #include "unproven.h"
 
 #include "checksum.h"
+
+#define READS_MAX 3u /* of one copy */
 
 /* ---- while the store is open --------------------------------------------- */
 
@@ -204,6 +207,7 @@ static int find(struct smv_store *store, struct smv_unproven_search *search, u64
 static void judged(struct smv_unproven_search *search)
 {
 	search->cursor = search->next;
+	search->failures = 0;
 	search->phase = SMV_UNPROVEN_FIND;
 }
 
@@ -224,6 +228,8 @@ static void ask(struct smv_unproven_search *search, u8 *scratch, struct smv_io *
 static int read_copy(struct smv_store *store, struct smv_unproven_search *search, void *scratch,
 		     int error, struct smv_io *io)
 {
+	if (error && ++search->failures < READS_MAX)
+		return prepare_reading(store, search);
 	if (!error && search->asked)
 		smv_checksum_data_add(&search->hash, scratch, search->asked);
 	if (!error && search->bytes) {

@@ -45,6 +45,7 @@ struct smv_unproven_search {
 	u64 block; /* of the store, to be read next */
 	u64 bytes; /* of the copy, still to be read */
 	u32 asked; /* bytes of the copy being read */
+	u32 failures; /* to read it */
 	enum { SMV_UNPROVEN_FIND, SMV_UNPROVEN_READ, SMV_UNPROVEN_RETRACT } phase;
 };
 int smv_unproven_step(struct smv_store *store, struct smv_unproven_search *search, void *scratch,

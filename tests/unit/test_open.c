@@ -216,3 +216,41 @@ UNIT_TEST(repair_behind_a_newer_journal_makes_snapshots_suspect)
 		memory_free(&memory);
 	}
 }
+
+/* ---- copies that were announced ------------------------------------------------ */
+
+static u64 copy_chunk, failures_left;
+
+static bool reads_copy(const struct smv_io *io)
+{
+	if (io->op != SMV_IO_READ || io->block[0] / 8 != copy_chunk || !failures_left)
+		return false;
+	failures_left--;
+	return true;
+}
+
+/* A copy that is not there is not to be taken for one that may be, for one failed read. */
+UNIT_TEST(a_copy_whose_reading_fails_once_is_judged_all_the_same)
+{
+	for (u32 failures = 0; failures < 4; failures++) {
+		struct smv_store_info info;
+		struct smv_job job = { 0 };
+		u64 lsn;
+
+		begin();
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		EXPECT_EQ(memory_origin_write(&memory, smv_volume_origin(memory.store, "data"), 3,
+					      &job),
+			  0);
+		EXPECT_EQ(smv_job_announce(memory.store, &job, 1, &lsn), 0);
+		EXPECT_EQ(memory_commit(&memory), 0);
+		memory_crash(&memory);
+		copy_chunk = job.to.no;
+		failures_left = failures;
+		EXPECT_EQ(open_failing(reads_copy, false), 0);
+		EXPECT_EQ(failures_left, 0);
+		smv_store_info(memory.store, &info);
+		EXPECT_EQ(info.exceptions, failures == 3);
+		end();
+	}
+}

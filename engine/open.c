@@ -43,6 +43,12 @@ enum phase {
 #define OVERLAY_DEFAULT 131072u
 #define OVERLAY_LEAST 64u
 
+/*
+ * Of one slot: the other one's checkpoint is not a second best, its nodes may have been
+ * overwritten since.
+ */
+#define SUPER_READS 3u
+
 #define SCRATCH_BYTES (SMV_IO_BLOCKS * SMV_BLOCK_BYTES)
 
 struct smv_opening {
@@ -51,6 +57,7 @@ struct smv_opening {
 	bool asked; /* the phase has I/O under way */
 	u64 fetching; /* a missing block is being read; 0: none */
 	u64 slot; /* being read: 1, 2 */
+	u32 failures; /* to read it */
 	int verdict[2];
 	u8 *scratch;
 	u8 *super; /* the two slots */
@@ -241,13 +248,16 @@ static int open_super(struct smv_store *store, struct smv_opening *opening, int 
 		      struct smv_io *io)
 {
 	u8 *block = opening->super + (opening->slot - 1) * SMV_BLOCK_BYTES;
+	bool again = error && ++opening->failures < SUPER_READS;
 
-	if (opening->asked) {
+	if (opening->asked && !again) {
 		opening->verdict[opening->slot - 1] =
 			error ? error : smv_super_verify(block, opening->slot);
-		opening->asked = false;
-		if (++opening->slot > 2)
+		opening->failures = 0;
+		if (++opening->slot > 2) {
+			opening->asked = false;
 			return set_up(store, opening);
+		}
 		block += SMV_BLOCK_BYTES;
 	}
 	ask_read(io, opening->slot, block);

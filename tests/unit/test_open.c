@@ -173,6 +173,33 @@ UNIT_TEST(a_journal_newer_than_the_superblock_is_not_taken_for_none)
 	end();
 }
 
+static u64 super_slot, super_failures;
+
+static bool reads_super(const struct smv_io *io)
+{
+	if (io->op != SMV_IO_READ || io->block[0] != super_slot || !super_failures)
+		return false;
+	super_failures--;
+	return true;
+}
+
+UNIT_TEST(a_superblock_whose_reading_fails_once_is_read_again)
+{
+	struct smv_store_info info;
+
+	for (super_slot = 1; super_slot <= 2; super_slot++) {
+		begin();
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		super_failures = 2;
+		EXPECT_EQ(open_failing(reads_super, false), 0);
+		EXPECT_EQ(super_failures, 0);
+		smv_store_info(memory.store, &info);
+		EXPECT_EQ(info.generation, 5); /* after formatting, two openings and a close */
+		end();
+	}
+}
+
 /* As a superblock may be after the power failed while it was written. */
 UNIT_TEST(a_superblock_that_nothing_was_built_on_may_be_torn)
 {

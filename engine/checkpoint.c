@@ -203,6 +203,7 @@ static void finish(struct smv_store *store)
 	smv_alloc_done(&store->alloc);
 	smv_journal_release(&store->journal, checkpoint->cut);
 	smv_command_set_reserve(store);
+	store->doubts = 0;
 	checkpoint->done_lsn = checkpoint->lsn;
 	checkpoint->done++;
 	checkpoint->phase = SMV_CHECKPOINT_IDLE;

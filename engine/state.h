@@ -157,6 +157,7 @@ struct smv_store {
 	char reason[160];
 
 	struct smv_blocks blocks;
+	u32 doubts; /* blocks provided since the last checkpoint that were damaged, and to be read again */
 	struct smv_journal journal;
 	struct smv_alloc alloc;
 	struct smv_map exceptions; /* values: struct smv_value */

@@ -8,6 +8,8 @@
 #include "preserved.h"
 #include "unproven.h"
 
+#define DOUBTS_MAX 16u
+
 struct smv_store *smv_store_new(const struct smv_host *host)
 {
 	struct smv_store *store = smv_host_alloc(host, sizeof(*store));
@@ -194,9 +196,18 @@ void smv_reap_end(struct smv_store *store)
 	smv_alloc_reap_end(&store->alloc);
 }
 
+/*
+ * A read may have taken so long that a checkpoint ended meanwhile, and the block was being written
+ * anew: so one that is damaged is asked for again, if anybody still needs it, but not for ever.
+ */
 int smv_store_provide(struct smv_store *store, u64 block, const void *data)
 {
-	return smv_blocks_provide(&store->blocks, block, data);
+	int error = smv_blocks_provide(&store->blocks, block, data);
+
+	if (!error || store->doubts == DOUBTS_MAX)
+		return error;
+	store->doubts++;
+	return 0;
 }
 
 /* ---- state ------------------------------------------------------------------- */

@@ -146,7 +146,7 @@ bool smv_checkpoint_running(const struct smv_store *store);
 u32 smv_reap_begin(struct smv_store *store);
 void smv_reap_end(struct smv_store *store);
 
-/* A block that was missing, as read. -EUCLEAN: it is damaged: fail the request with -EIO. */
+/* A block that was missing, as read; the call may find it missing again. -EUCLEAN: it is damaged: fail the request with -EIO. */
 int smv_store_provide(struct smv_store *store, u64 block, const void *data);
 
 /* The host could not go on (dead device, failed assertion): commits stop. */

@@ -281,3 +281,24 @@ UNIT_TEST(a_copy_whose_reading_fails_once_is_judged_all_the_same)
 		end();
 	}
 }
+
+/* ---- blocks that are missing ------------------------------------------------------ */
+
+/* A block may have been written anew while it was read: it is read again, and not for ever. */
+UNIT_TEST(a_missing_block_that_is_damaged_is_asked_for_again)
+{
+	static u8 torn[SMV_BLOCK_BYTES];
+	u32 again = 0;
+
+	begin();
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	EXPECT_EQ(smv_store_provide(memory.store, 100, torn), 0);
+	while (!smv_store_provide(memory.store, 100, torn))
+		EXPECT_LT(again++, 100);
+	EXPECT(again);
+	EXPECT_EQ(smv_store_provide(memory.store, 101, torn), -EUCLEAN);
+	EXPECT_EQ(memory_snapshot(&memory, smv_volume_origin(memory.store, "data"), "b", NULL), 0);
+	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
+	EXPECT_EQ(smv_store_provide(memory.store, 100, torn), 0);
+	end();
+}

@@ -9,6 +9,7 @@
  * cut can turn out, and leaves the running machine alone.
  */
 #include "rig_host.h"
+#include "super.h"
 #include "world.h"
 
 static void cut_disk(struct world *w, struct disk *disk, enum disk_cut how)
@@ -36,6 +37,8 @@ static void reboot_disks(struct world *w)
 	disk_reboot(w->store);
 }
 
+#define RECOVERY_STEPS 10000u
+
 /* ---- recovery ------------------------------------------------------------------ */
 
 /* The last I/O before a cut in mid-recovery: writes issued, not completed. */
@@ -57,6 +60,33 @@ static void io_cut_short(struct world *w, const struct smv_io *io)
 					 SMV_BLOCK_SECTORS, io->buffer[i]);
 }
 
+/*
+ * A request of the recovery fails, once or (a write, a flush) for ever. A chunk that cannot
+ * be read for as long as the recovery lasts, but afterwards, is not to be told from one that is bad.
+ */
+static void fail_recovery(struct world *w)
+{
+	static const u32 most[DISK_KINDS] = { 8, 8, 3 };
+	u32 kind = random_below(&w->random, DISK_KINDS);
+	u32 nth = 1 + random_below(&w->random, most[kind]);
+
+	/* before the journal's ring, or behind it */
+	if (kind == DISK_READ && random_chance(&w->random, 500))
+		nth += SMV_JOURNAL_BLOCKS_MIN;
+	disk_fail(w->store, kind, nth, kind != DISK_READ && random_chance(&w->random, 500));
+}
+
+/* Did it? The disk is repaired. */
+static bool has_recovery_failed(struct world *w)
+{
+	bool failed = disk_has_failed(w->store);
+
+	for (u32 kind = 0; kind < DISK_KINDS; kind++)
+		disk_fail(w->store, kind, 0, false);
+	w->stats.failures += failed;
+	return failed;
+}
+
 /* 1: the power failed again at I/O number @cut_at. */
 static int open_store(struct world *w, u32 cut_at)
 {
@@ -74,17 +104,20 @@ static int open_store(struct world *w, u32 cut_at)
 	u32 n = 0;
 
 	while ((result = smv_store_open(w->host.store, &open, error, &io)) == 1) {
-		if (cut_at && ++n == cut_at) {
+		if (cut_at && n + 1 == cut_at) {
 			io_cut_short(w, &io);
 			return 1;
 		}
+		if (++n > RECOVERY_STEPS)
+			sim_lost(w, "open: does not end");
 		wrote |= io.op == SMV_IO_WRITE;
 		if (io.op == SMV_IO_FLUSH && !wrote && !rule_on(w, RULE_recover_flush))
 			error = 0;
 		else
 			error = host_io(w, &io);
 	}
-	if (result && !(w->config.errors && result == -EIO))
+	if (result && !(w->config.errors && result == -EIO) &&
+	    !(result == -EUCLEAN && disk_has_failed(w->store)))
 		sim_lost(w, "open: %d (%s)", result, smv_store_reason(w->host.store));
 	return result;
 }
@@ -147,7 +180,13 @@ void world_boot(struct world *w)
 		close_store(w);
 		memset(&w->host, 0, sizeof(w->host));
 		w->host.store = smv_store_new(&rig_host);
+		if (w->config.errors && random_chance(&w->random, 300))
+			fail_recovery(w);
 		result = open_store(w, cut_at);
+		if (has_recovery_failed(w) && result < 0) {
+			sim_say(w, "recovery: %d (%s)", result, smv_store_reason(w->host.store));
+			continue;
+		}
 		if (result != 1)
 			break;
 		sim_say(w, "POWER CUT in recovery, at I/O %u", cut_at);

@@ -396,20 +396,20 @@ static int check_commit(struct smv_journal *journal, u64 first, u32 *blocks)
 	return check_watermark(journal, first, count);
 }
 
-bool smv_journal_is_later(const void *block, u64 incarnation, const u8 *uuid, u64 number)
+static bool is_later(const struct smv_journal *journal, u64 place)
 {
-	const struct smv_disk_header *header = block;
+	const struct smv_disk_header *header =
+		(const struct smv_disk_header *)(journal->scan + place * SMV_BLOCK_BYTES);
 
-	return le64_to_cpu(header->generation) > incarnation &&
-	       !smv_block_verify(block, SMV_MAGIC_JOURNAL, uuid, number);
+	return le64_to_cpu(header->generation) > journal->incarnation &&
+	       !smv_block_verify(header, SMV_MAGIC_JOURNAL, journal->uuid,
+				 journal->ring_block + place);
 }
 
 static int check_incarnation(struct smv_journal *journal)
 {
 	for (u64 i = 0; i < journal->ring_blocks; i++)
-		journal->scan_later |= smv_journal_is_later(journal->scan + i * SMV_BLOCK_BYTES,
-							    journal->incarnation, journal->uuid,
-							    journal->ring_block + i);
+		journal->scan_later |= is_later(journal, i);
 	return journal->scan_later ? -EUCLEAN : 0;
 }
 

@@ -98,12 +98,6 @@ int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut
 int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io);
 
 /*
- * Is it a journal block of a later incarnation, read from block @number of the store @uuid? Then the
- * checkpoint with @incarnation is not the newest that was durable.
- */
-bool smv_journal_is_later(const void *block, u64 incarnation, const u8 *uuid, u64 number);
-
-/*
  * Can this be the watermark of a commit that ends before block @end, behind one with the watermark
  * @before (0: none)? It speaks of no later block, and takes nothing back.
  */

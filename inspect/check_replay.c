@@ -91,8 +91,11 @@ int smv_ck_journal(struct smv_ck *ck)
 			smv_ck_damage(ck, SMV_DAMAGE_WATERMARK, ck->geometry.journal_block,
 				      "of the journal");
 		else if (rc == -EUCLEAN)
-			smv_ck_damage(ck, SMV_DAMAGE_JOURNAL, ck->geometry.journal_block,
-				      "a valid commit lies behind a gap");
+			smv_ck_damage(
+				ck, SMV_DAMAGE_JOURNAL, ck->geometry.journal_block, "%s",
+				journal->scan_later ?
+					"it goes on behind the newest superblock, which is lost" :
+					"a valid commit lies behind a gap");
 		while (!rc && smv_journal_scan_next(journal, &cursor, &type, &payload, &bytes)) {
 			check_announced(ck, journal, type, payload);
 			ck->result->records++;

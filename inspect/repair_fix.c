@@ -224,6 +224,8 @@ static void revive_origins(struct smv_rp *rp)
 
 static void suspect_all(struct smv_rp *rp)
 {
+	smv_rp_say(rp, true, 0, 0, 0,
+		   "a part of the journal is lost: an origin whose rollback began in it is a mix");
 	for (u64 i = 0; i < rp->image->volumes; i++) {
 		struct smv_disk_volume *v = &rp->image->volume[i];
 

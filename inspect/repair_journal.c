@@ -3,7 +3,9 @@
  * The repair's replay. It promises to apply, in order, the records of whole
  * commits from the checkpoint's cut on, as recovery would, up to the journal's end or
  * to the first place where it is damaged. What lies behind damage is not applied:
- * it builds on what is missing.
+ * it builds on what is missing. A block that cannot be read where a commit should begin or
+ * go on is damage, and so is one of a later incarnation than the superblock's: the one
+ * that named it is lost.
  *
  * Weak side: a record that contradicts the checkpoint is applied as far as it
  * makes sense; what comes of it is judged with everything else.
@@ -22,7 +24,7 @@ struct replaying {
 	u64 watermark; /* records in blocks before are proven */
 	u64 proven; /* the watermark of the commit before */
 	u64 applied;
-	bool bad; /* valid blocks that contradict themselves */
+	bool bad; /* valid blocks that contradict themselves, or one that cannot be read */
 };
 
 static const struct smv_disk_journal *block_of(const struct replaying *r, u32 i)
@@ -30,23 +32,25 @@ static const struct smv_disk_journal *block_of(const struct replaying *r, u32 i)
 	return (const void *)(r->commit + (u64)i * SMV_BLOCK_BYTES);
 }
 
+/* Reads what lies at the place of this sequence: is it a block of the journal? */
+static bool read_any(struct replaying *r, u64 sequence, u32 into)
+{
+	u64 number = r->ring + sequence % r->blocks;
+
+	if (!smv_ck_read(r->rp->ck, number, r->commit + (u64)into * SMV_BLOCK_BYTES)) {
+		r->bad = true;
+		return false;
+	}
+	return !smv_block_verify(block_of(r, into), SMV_MAGIC_JOURNAL, r->rp->ck->super.header.uuid,
+				 number);
+}
+
 /* Reads the block of this sequence: is it one of this incarnation? */
 static bool read_block(struct replaying *r, u64 sequence, u32 into)
 {
-	u64 number = r->ring + sequence % r->blocks;
-	const struct smv_disk_journal *block = block_of(r, into);
-
-	return smv_ck_read(r->rp->ck, number, r->commit + (u64)into * SMV_BLOCK_BYTES) &&
-	       !smv_block_verify(block, SMV_MAGIC_JOURNAL, r->rp->ck->super.header.uuid, number) &&
-	       le64_to_cpu(block->header.generation) == r->incarnation &&
-	       le64_to_cpu(block->sequence) == sequence;
-}
-
-static bool is_later(struct replaying *r, u64 number)
-{
-	return smv_ck_read(r->rp->ck, number, r->commit) &&
-	       smv_journal_is_later(r->commit, r->incarnation, r->rp->ck->super.header.uuid,
-				    number);
+	return read_any(r, sequence, into) &&
+	       le64_to_cpu(block_of(r, into)->header.generation) == r->incarnation &&
+	       le64_to_cpu(block_of(r, into)->sequence) == sequence;
 }
 
 /* -- records ------------------------------------------------------------------ */
@@ -279,6 +283,18 @@ static u32 read_commit(struct replaying *r, u64 first, u64 left)
 	return r->bad ? 0 : count;
 }
 
+/* Behind the journal's end: only pieces of the commit that should begin there may be newer. */
+static bool is_beyond(struct replaying *r, u64 sequence, u64 end)
+{
+	const struct smv_disk_journal *block = block_of(r, 0);
+
+	if (!read_any(r, sequence, 0))
+		return false;
+	if (le64_to_cpu(block->header.generation) != r->incarnation)
+		return le64_to_cpu(block->header.generation) > r->incarnation;
+	return le64_to_cpu(block->sequence) == sequence && le64_to_cpu(block->first) != end;
+}
+
 void smv_rp_journal(struct smv_rp *rp)
 {
 	const struct smv_disk_super *super = &rp->ck->super;
@@ -308,14 +324,9 @@ void smv_rp_journal(struct smv_rp *rp)
 			each_record(&r, block_of(&r, i), true);
 		at += blocks;
 	}
-	/* behind the end only pieces of the commit that should have been there may lie */
 	rp->journal_gap = r.bad;
 	for (u64 i = at; i < r.blocks && !rp->journal_gap; i++)
-		rp->journal_gap = read_block(&r, cut + i, 0) &&
-				  le64_to_cpu(block_of(&r, 0)->first) != cut + at;
-	/* nor may anything behind a newer superblock */
-	for (u64 i = 0; i < r.blocks && !rp->journal_gap; i++)
-		rp->journal_gap = is_later(&r, r.ring + i);
+		rp->journal_gap = is_beyond(&r, cut + i, cut + at);
 	free(r.commit);
 	if (!rp->rc)
 		rp->rc = smv_rp_sort(rp->image);

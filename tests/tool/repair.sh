@@ -258,6 +258,23 @@ t_repair_refuses_a_rollback_whose_record_is_damaged()
 	out smv status ./store | grep -q 'rollback  *data to data@b' || fail 'no rollback any more'
 }
 
+# What the superblock before it says is no store that the journal's records are of.
+t_a_lost_superblock_that_has_been_in_use_is_no_torn_one()
+{
+	rich
+	io write data 5 1 write data@b 6 1 quit
+	clean_check
+	eval "$($PLANT store where | tr ' ' =)"
+	plant flip "$super" 200 1
+	cp store was
+	damaged journal
+	grep -q '^super-one: ' .out || fail "$(cat .out)"
+	refused 1 'newest superblock is damaged' smv list ./store
+	has_way_out
+	refused 1 'newest superblock is damaged' smv dump ./store
+	heals journal 3 '^data@a: is suspect'
+}
+
 t_repair_of_the_journal_marks_all_snapshots_suspect()
 {
 	rich
@@ -266,7 +283,7 @@ t_repair_of_the_journal_marks_all_snapshots_suspect()
 	eval "$($PLANT store where | tr ' ' =)"
 	cp store was
 	plant flip "$cut" 100 1
-	heals journal 2 '^data@a: is suspect'
+	heals journal 3 '^data@a: is suspect'
 	plant record 0 24 "$(number_of 0)"
 	damaged replay
 	must smv repair -f ./store

@@ -114,6 +114,24 @@ UNIT_TEST(blocks_of_another_incarnation_or_store_are_not_taken)
 	end();
 }
 
+UNIT_TEST(blocks_of_a_later_incarnation_are_refused)
+{
+	begin();
+	journal.incarnation = 1;
+	commit(2);
+	EXPECT_EQ(reopen(0, 0), -EUCLEAN);
+	EXPECT(journal.scan_later);
+	end();
+	begin();
+	journal.incarnation = 1;
+	commit(1);
+	on_disk(0)->records[0] ^= 1;
+	EXPECT_EQ(reopen(0, 0), 0);
+	EXPECT(!journal.scan_later);
+	expect_records(0, 0);
+	end();
+}
+
 /* Commits of blocks [0,2), [2,5), [5,6); every single block destroyed in turn. */
 UNIT_TEST(a_damaged_block_before_a_valid_commit_is_refused_not_truncated)
 {

@@ -24,7 +24,8 @@ struct truth {
 };
 static struct truth truth[VOLUMES_MAX];
 static u32 truths;
-static u64 same, errors, refused, invalid;
+static u64 same, errors, refused, invalid, suspect;
+static bool loses_commits; /* what repair was given is not all that was committed */
 static u64 unread; /* undo entries without readers */
 
 static u64 resolve(struct smv_volume *volume, u64 chunk)
@@ -71,6 +72,12 @@ static void compare_volume(const struct truth *t)
 	smv_volume_info(volume, &info);
 	if (info.flags & SMV_VOLUME_INVALID) {
 		invalid++;
+		return;
+	}
+	/* a rollback may have begun in what is lost */
+	if (info.flags & ~t->flags & SMV_VOLUME_SUSPECT ||
+	    (loses_commits && info.flags & (SMV_VOLUME_SUSPECT | SMV_VOLUME_ORIGIN))) {
+		suspect++;
 		return;
 	}
 	for (u64 c = 0; c < smv_volume_chunks(memory.store, volume); c++) {
@@ -301,4 +308,112 @@ UNIT_TEST(leaves_below_a_lost_node_are_all_found)
 		memory_free(&memory);
 	}
 	EXPECT_LT(5, rounds);
+}
+
+/* ---- what says what is the newest ------------------------------------------- */
+
+/* A history of two sessions; the second one is never closed. */
+static void make_sessions(struct memory_history *history, bool rollbacks)
+{
+	make_history(history, rollbacks, 100, STEPS);
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	for (u32 i = 0, steps = 1 + unit_below(60); i < steps; i++)
+		memory_history_step(history);
+	EXPECT_EQ(memory_commit(&memory), 0);
+	memory_crash(&memory);
+	learn_truth();
+}
+
+static u64 newest_super(void)
+{
+	const struct smv_disk_header *one = (void *)(memory.image + 1 * SMV_BLOCK_BYTES);
+	const struct smv_disk_header *two = (void *)(memory.image + 2 * SMV_BLOCK_BYTES);
+
+	return le64_to_cpu(one->generation) > le64_to_cpu(two->generation) ? 1 : 2;
+}
+
+static void compare_all(void)
+{
+	EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+	for (u32 k = 0; k < truths; k++)
+		compare_volume(&truth[k]);
+	memory_crash(&memory);
+}
+
+static u64 opened;
+
+/* The engine and repair: what they take the store for is right, or suspect, or refused. */
+static void expect_right_or_refused(void)
+{
+	struct smv_repair_result result;
+
+	loses_commits = false;
+	if (!memory_open(&memory, true, NULL)) {
+		memory_crash(&memory);
+		opened++;
+		compare_all();
+	}
+	if (repair(&result)) {
+		refused++;
+		return;
+	}
+	memory.unreadable = 0;
+	expect_clean();
+	loses_commits = true;
+	compare_all();
+}
+
+UNIT_TEST(an_older_superblock_is_no_store_that_has_been_used_since)
+{
+	struct memory_history history;
+
+	refused = opened = suspect = 0;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		make_sessions(&history, i % 4 == 3);
+		memset(memory.image + newest_super() * SMV_BLOCK_BYTES, 0, SMV_BLOCK_BYTES);
+		expect_right_or_refused();
+		memory_free(&memory);
+	}
+	EXPECT_LT(0, refused);
+	EXPECT_LT(0, suspect);
+}
+
+/* A block of the journal that counts. */
+static u64 journal_block(void)
+{
+	const struct smv_disk_super *super =
+		(void *)(memory.image + newest_super() * SMV_BLOCK_BYTES);
+	u64 first = le64_to_cpu(super->journal_block), chosen = 0;
+	u32 seen = 0;
+
+	for (u64 b = first; b < first + le64_to_cpu(super->journal_blocks); b++) {
+		const struct smv_disk_journal *j = (void *)(memory.image + b * SMV_BLOCK_BYTES);
+
+		if (j->header.generation == super->incarnation &&
+		    le64_to_cpu(j->sequence) >= le64_to_cpu(super->cut) && !unit_below(++seen))
+			chosen = b;
+	}
+	return chosen;
+}
+
+UNIT_TEST(a_block_of_the_journal_that_cannot_be_read_is_not_its_end)
+{
+	struct memory_history history;
+	u64 rounds = 0;
+
+	refused = opened = suspect = 0;
+	for (u32 i = 0; i < ROUNDS; i++) {
+		make_sessions(&history, i % 4 == 3);
+		memory.unreadable = journal_block();
+		if (memory.unreadable) {
+			rounds++;
+			expect_right_or_refused();
+		}
+		memory.unreadable = 0;
+		memory_free(&memory);
+	}
+	EXPECT_EQ(opened, 0);
+	EXPECT_LT(ROUNDS / 2, rounds);
+	EXPECT_LT(0, refused);
+	EXPECT_LT(0, suspect);
 }

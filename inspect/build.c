@@ -5,7 +5,7 @@
  * chunk owned once, both trees whole; and that it writes to no chunk that an
  * exception owns.
  *
- *   superblocks  taken away (zeroes), flushed
+ *   superblocks  taken away (zeroes), flushed, the older one first
  *   nodes        bottom up, into the lowest free chunks
  *   groups       the blocks of those that own something, copy 0
  *   directory    copy 0 of each pair
@@ -412,13 +412,19 @@ int smv_build_test(const struct smv_image *image)
 	return rc;
 }
 
+static int clear_super(struct building *b, u64 slot)
+{
+	int rc = write_block(b, slot, b->node);
+
+	return rc ? rc : b->build->flush(b->build->context);
+}
+
+/* The newest one, which is not where the next one goes, last: an older one is no store. */
 static int clear_supers(struct building *b)
 {
-	int rc = write_block(b, 1, b->node);
+	int rc = clear_super(b, SMV_SUPER_SLOT(b->build->generation));
 
-	if (!rc)
-		rc = write_block(b, 2, b->node);
-	return rc ? rc : b->build->flush(b->build->context);
+	return rc ? rc : clear_super(b, SMV_SUPER_SLOT(b->build->generation + 1));
 }
 
 static void make_super(struct building *b)

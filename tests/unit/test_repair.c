@@ -417,3 +417,110 @@ UNIT_TEST(a_block_of_the_journal_that_cannot_be_read_is_not_its_end)
 	EXPECT_LT(0, refused);
 	EXPECT_LT(0, suspect);
 }
+
+/* ---- power cuts while it is written -------------------------------------------- */
+
+#define UNFLUSHED 256
+
+static struct {
+	u64 left; /* writes until the power is cut */
+	u32 count; /* not flushed yet */
+	u64 block[UNFLUSHED];
+	u8 data[UNFLUSHED][SMV_BLOCK_BYTES];
+} cache;
+
+static int write_cached(void *context, u64 block, const void *data)
+{
+	(void)context;
+	EXPECT(cache.count < UNFLUSHED);
+	cache.block[cache.count] = block;
+	memcpy(cache.data[cache.count++], data, SMV_BLOCK_BYTES);
+	return cache.left-- ? 0 : -EIO;
+}
+
+static void lose_some(u32 of)
+{
+	for (u32 i = 0; i < cache.count; i++)
+		if (!of || unit_below(of))
+			memory_write(&memory, cache.block[i], cache.data[i]);
+	cache.count = 0;
+}
+
+static int flush_cached(void *context)
+{
+	(void)context;
+	lose_some(0);
+	return 0;
+}
+
+static int put_together(struct smv_image *image, struct smv_repair_result *result)
+{
+	struct smv_repair repair = { .read = memory_read,
+				     .context = &memory,
+				     .blocks = memory.blocks };
+
+	return smv_repair(&repair, image, result);
+}
+
+/* The power is cut at the @at-th write; any of what was not flushed is there. */
+static int write_until(u64 at)
+{
+	struct smv_build build = { .write = write_cached, .flush = flush_cached };
+	struct smv_reader reader = memory_reader(&memory);
+	struct smv_repair_result result;
+	struct smv_image image = { 0 };
+	int rc = put_together(&image, &result);
+
+	EXPECT_EQ(rc, 0);
+	cache.left = at;
+	smv_build_prepare(&build, &image, &reader);
+	rc = smv_build_write(&build, &image);
+	lose_some(2);
+	smv_image_free(&image);
+	return rc;
+}
+
+static void expect_no_store(void)
+{
+	struct smv_repair_result result;
+	struct smv_image image = { 0 };
+
+	EXPECT_EQ(put_together(&image, &result), -ENOENT);
+	smv_image_free(&image);
+}
+
+/* Never is it a store of an older time. */
+UNIT_TEST(what_is_written_anew_is_the_store_or_none_at_any_power_cut)
+{
+	u8 *image = malloc(4096 * SMV_BLOCK_BYTES);
+	struct memory_history history;
+	u64 whole = 0, none = 0;
+
+	loses_commits = false;
+	for (u32 i = 0; i < 10; i++) {
+		u64 at = 0;
+		int rc = -EIO;
+
+		make_sessions(&history, false);
+		memcpy(image, memory.image, memory.blocks * SMV_BLOCK_BYTES);
+		while (rc) {
+			memcpy(memory.image, image, memory.blocks * SMV_BLOCK_BYTES);
+			rc = write_until(at++ / 4);
+			if (memory_open(&memory, true, NULL)) {
+				EXPECT(rc);
+				expect_no_store();
+				none++;
+			} else {
+				memory_crash(&memory);
+				whole++;
+				errors = 0;
+				compare_all();
+				EXPECT_EQ(errors, 0);
+			}
+		}
+		memory_free(&memory);
+	}
+	free(image);
+	EXPECT_LT(10, whole);
+	EXPECT_LT(100, none);
+}

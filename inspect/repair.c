@@ -208,6 +208,10 @@ static int begin(struct smv_rp *rp)
 
 	if (rc)
 		return rc;
+	if (le64_to_cpu(ck->super.ro_compat) & ~SMV_RO_COMPAT_KNOWN) {
+		smv_super_missing(&ck->super, true, rp->result->why, sizeof(rp->result->why));
+		return -EOPNOTSUPP;
+	}
 	smv_super_get_geometry(&ck->super, &ck->geometry);
 	rp->image->super = ck->super;
 	if (ck->geometry.blocks > ck->check->blocks) {

@@ -26,7 +26,8 @@ struct smv_repair_result {
 /*
  * Puts together in @image (to be freed in any case) what the store says, without
  * contradictions: smv_image_judge() finds nothing in it. 0; -EUCLEAN: that
- * cannot be done safely, result->why; -ENOENT: no store; -EOPNOTSUPP; -ENOMEM.
+ * cannot be done safely, result->why; -ENOENT: no store; -EOPNOTSUPP: result->why says what is
+ * needed, if it is that the store may not be written; -ENOMEM.
  */
 int smv_repair(const struct smv_repair *repair, struct smv_image *image,
 	       struct smv_repair_result *result);

@@ -8,8 +8,6 @@
  * leaves a device without a store; with -f also without what was on it. An erase
  * zeroes both superblocks. Weak side: what libblkid does not know is not seen.
  */
-#include <blkid/blkid.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -19,97 +17,12 @@
 #include "host_user.h"
 #include "origin.h"
 #include "scan.h"
+#include "signature.h"
 #include "super.h"
 #include "target.h"
 #include "text.h"
 
 #define DEFAULT_CHUNK_BYTES 65536
-
-/*
- * libblkid reads, and wipes, at places and in lengths that O_DIRECT does not
- * take: without it as long as there is a probe. Returns the flags for set_flags().
- */
-static int set_buffered(struct smv_device *device)
-{
-	int flags = fcntl(device->fd, F_GETFL);
-
-	if (flags >= 0)
-		fcntl(device->fd, F_SETFL, flags & ~O_DIRECT);
-	return flags;
-}
-
-static void set_flags(struct smv_device *device, int flags)
-{
-	if (flags >= 0)
-		fcntl(device->fd, F_SETFL, flags);
-}
-
-static blkid_probe new_probe(struct smv_device *device)
-{
-	blkid_probe probe = blkid_new_probe();
-
-	if (!probe)
-		return NULL;
-	if (blkid_probe_set_device(probe, device->fd, 0, (blkid_loff_t)device->bytes)) {
-		blkid_free_probe(probe);
-		return NULL;
-	}
-	blkid_probe_enable_superblocks(probe, 1);
-	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE | BLKID_SUBLKS_MAGIC |
-							 BLKID_SUBLKS_USAGE | BLKID_SUBLKS_BADCSUM);
-	blkid_probe_enable_partitions(probe, 1);
-	blkid_probe_set_partitions_flags(probe, BLKID_PARTS_MAGIC);
-	return probe;
-}
-
-/* What is on the device, in words; to be freed; NULL: nothing known. */
-static char *known_signature(struct smv_device *device)
-{
-	struct smv_disk_super super;
-	blkid_probe probe;
-	const char *type;
-	char *found = NULL;
-	int flags, rc = smv_scan_read(device, &super);
-
-	if (rc != -ENOENT)
-		return smv_text_printf("a snapmv store%s", rc ? " (damaged)" : "");
-	probe = new_probe(device);
-	if (!probe)
-		return NULL;
-	flags = set_buffered(device);
-	rc = blkid_do_safeprobe(probe);
-	if (rc == -2)
-		found = smv_text_printf("several signatures");
-	else if (!rc && !blkid_probe_lookup_value(probe, "TYPE", &type, NULL))
-		found = smv_text_printf("%s", type);
-	else if (!rc && !blkid_probe_lookup_value(probe, "PTTYPE", &type, NULL))
-		found = smv_text_printf("a partition table (%s)", type);
-	else if (rc != 1)
-		found = smv_text_printf("something that cannot be recognised");
-	blkid_free_probe(probe);
-	set_flags(device, flags);
-	return found;
-}
-
-static int wipe_signatures(struct smv_device *device)
-{
-	u8 zero[2 * SMV_BLOCK_BYTES] = { 0 };
-	blkid_probe probe = new_probe(device);
-	int flags, rc = 0;
-
-	if (!probe)
-		return -ENOMEM;
-	flags = set_buffered(device);
-	for (int i = 0; i < 1024 && !rc && !blkid_do_probe(probe); i++)
-		rc = blkid_do_wipe(probe, 0) ? -EIO : 0;
-	blkid_free_probe(probe);
-	if (!rc && fsync(device->fd))
-		rc = -EIO;
-	set_flags(device, flags);
-	if (!rc)
-		rc = smv_device_write(device, SMV_BLOCK_BYTES, zero, sizeof(zero));
-	return rc ? rc : smv_device_flush(device);
-}
 
 static bool label_taken(const char *label, const struct smv_store_ref *refs, u32 count)
 {
@@ -181,12 +94,8 @@ static int write_store(struct smv_device *device, struct smv_format *format, boo
 			break;
 		if (!begun) {
 			/* only now is it known that a store fits */
-			u8 zero[SMV_BLOCK_BYTES] = { 0 };
-
 			begun = true;
-			rc = wipe ? wipe_signatures(device) : 0;
-			if (!rc)
-				rc = smv_device_write(device, 0, zero, sizeof(zero));
+			rc = smv_signature_wipe(device, wipe ? device->bytes : 0);
 			if (rc)
 				break;
 		}
@@ -210,7 +119,7 @@ static int write_store(struct smv_device *device, struct smv_format *format, boo
 
 static int format_device(struct smv_device *device, struct smv_format *format, bool force)
 {
-	char *known = known_signature(device);
+	char *known = smv_signature_known(device);
 	char uuid[37];
 	int rc;
 
@@ -301,7 +210,6 @@ static int check_empty(const char *path, bool force)
 
 static int run_erase(const struct smv_args *args)
 {
-	u8 zero[2 * SMV_BLOCK_BYTES] = { 0 };
 	const char *path = args->arg[0];
 	struct smv_disk_super super;
 	struct smv_device device;
@@ -316,9 +224,7 @@ static int run_erase(const struct smv_args *args)
 	if (rc && rc != -EUCLEAN && rc != -EOPNOTSUPP) {
 		rc = smv_fail(path, "%s", smv_scan_explain(rc));
 	} else {
-		rc = smv_device_write(&device, SMV_BLOCK_BYTES, zero, sizeof(zero));
-		if (!rc)
-			rc = smv_device_flush(&device);
+		rc = smv_signature_wipe_store(&device);
 		if (rc)
 			rc = smv_fail(path, "cannot be written (%s): check the device",
 				      strerror(-rc));

@@ -16,6 +16,7 @@
 #include "offline.h"
 #include "repair.h"
 #include "scan.h"
+#include "signature.h"
 #include "text.h"
 
 struct repairing {
@@ -68,8 +69,13 @@ static int collect(const char *path, struct repairing *r, struct smv_image *imag
 				"cannot be repaired (%s): restore a dump, or give it up with "
 				"snapmv format",
 				result->why);
+	if (rc == -EOPNOTSUPP && *result->why)
+		return smv_fail(path, "is of a newer format (it needs %s): use a newer snapmv",
+				result->why);
 	if (rc == -ENOENT || rc == -EOPNOTSUPP)
 		return smv_fail(path, "%s", smv_scan_explain(rc));
+	if (!rc)
+		rc = smv_build_test(image);
 	if (rc)
 		return smv_fail(path, "cannot be repaired (%s): try again", strerror(-rc));
 	return 0;
@@ -112,17 +118,27 @@ static int check_target(const struct smv_args *args, struct smv_device *to,
 			const struct smv_image *image)
 {
 	u64 bytes = le64_to_cpu(image->super.blocks) * SMV_BLOCK_BYTES;
-	struct smv_disk_super super;
-	int rc;
+	char *known;
+	int rc = 0;
 
 	if (to->bytes < bytes)
 		return smv_fail(to->path, "is smaller than the store: use a device of at least %s",
 				smv_text_bytes(bytes));
-	rc = smv_scan_read(to, &super);
-	if (rc != -ENOENT && !smv_args_has(args, 'f'))
-		return smv_fail(to->path,
-				"holds a store: use another device, or -f to overwrite it");
-	return 0;
+	known = smv_args_has(args, 'f') ? NULL : smv_signature_known(to);
+	if (known)
+		rc = smv_fail(to->path, "holds %s: use another device, or -f to overwrite it",
+			      known);
+	free(known);
+	return rc;
+}
+
+/* What was there is gone before the first of its chunks is written over. */
+static int clear_target(struct smv_device *to)
+{
+	int rc = smv_signature_wipe(to, to->bytes);
+
+	return rc ? smv_fail(to->path, "cannot be written (%s): check the device", strerror(-rc)) :
+		    0;
 }
 
 static int write_other(const struct smv_args *args, struct repairing *r,
@@ -140,6 +156,8 @@ static int write_other(const struct smv_args *args, struct repairing *r,
 	if (rc)
 		return rc;
 	rc = check_target(args, &to, image);
+	if (!rc)
+		rc = clear_target(&to);
 	if (!rc)
 		rc = copy_chunks(r, &to, image);
 	if (!rc)
@@ -206,7 +224,7 @@ static int run_repair(const struct smv_args *args)
 }
 
 static const struct smv_option repair_options[] = {
-	SMV_OPTION_FORCE("repair in place, or over a store on OUT-DEV"), SMV_OPTION_JSON,
+	SMV_OPTION_FORCE("repair in place, or over what OUT-DEV holds"), SMV_OPTION_JSON,
 	SMV_OPTION_END
 };
 

@@ -15,6 +15,7 @@
 #include "offline.h"
 #include "restore.h"
 #include "scan.h"
+#include "signature.h"
 #include "text.h"
 
 static int read_dump(const char *path, struct smv_image *image)
@@ -61,14 +62,15 @@ static int plan(const char *path, struct smv_image *image)
 
 /* The geometry of the store that is there, or, forced, of one newly formatted. */
 static int choose_geometry(const struct smv_args *args, struct smv_device *device,
-			   struct smv_image *image)
+			   struct smv_image *image, bool *same)
 {
 	const char *path = args->arg[1];
 	struct smv_disk_super super;
 	struct smv_geometry geometry;
 	int rc = smv_scan_read(device, &super);
 
-	if (!rc && same_store(&super, &image->super)) {
+	*same = !rc && same_store(&super, &image->super);
+	if (*same) {
 		smv_super_get_geometry(&super, &geometry);
 		smv_super_put_geometry(&image->super, &geometry);
 		rc = 0;
@@ -110,16 +112,30 @@ static int judge(const char *path, const struct smv_image *image)
 	return 0;
 }
 
+/* What else the device was is not found any more. Where data may be, nothing is touched. */
+static int wipe(struct smv_device *device, const struct smv_image *image)
+{
+	u64 blocks = le64_to_cpu(image->super.first_chunk) * le32_to_cpu(image->super.chunk_blocks);
+	int rc = smv_signature_wipe(device, blocks * SMV_BLOCK_BYTES);
+
+	return rc ? smv_fail(device->path, "cannot be written (%s): check the device",
+			     strerror(-rc)) :
+		    0;
+}
+
 static int restore(const struct smv_args *args, struct smv_image *image)
 {
 	struct smv_device device;
+	bool same;
 	int rc = smv_offline_open(args->arg[1], &device, SMV_DEVICE_CLAIM);
 
 	if (rc)
 		return rc;
-	rc = choose_geometry(args, &device, image);
+	rc = choose_geometry(args, &device, image, &same);
 	if (!rc)
 		rc = judge(args->arg[0], image);
+	if (!rc && !same)
+		rc = wipe(&device, image);
 	if (!rc)
 		rc = smv_offline_write(&device, image);
 	smv_device_close(&device);

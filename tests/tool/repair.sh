@@ -369,12 +369,55 @@ t_repair_refuses_where_it_would_hurt()
 	has_way_out
 	refused 1 'itself' smv repair ./store ./store
 	must smv format ./other
-	refused 1 'holds a store' smv repair ./store ./other
+	refused 1 'holds a snapmv store' smv repair ./store ./other
 	has_way_out
 	must smv repair -f ./store ./other
 	clean_check ./other
 	refused 1 '' smv repair ./none
 	refused 2 '' smv repair
+}
+
+t_repair_overwrites_nothing_that_is_known_unless_forced()
+{
+	rich
+	truncate -s 16M out
+	mkfs.ext4 -q out
+	before=$(sums out)
+	refused 1 'out: holds ext4: .*-f' smv repair ./store ./out
+	eq "$(sums out)" "$before" 'the file system'
+	must smv repair -f ./store ./out
+	clean_check ./out
+	eq "$(blkid -p -o value -s TYPE out || :)" '' 'what blkid sees'
+	out smv dump ./out >d1
+	out smv dump ./store >d2
+	cmp d1 d2
+}
+
+t_a_repair_that_ends_while_it_copies_leaves_no_store_there()
+{
+	rich
+	cp store out
+	refused 1 'holds a snapmv store' smv repair ./store ./out
+	io write data@a 3 10 >/dev/null
+	refused 1 'out: cannot be written' sh -c \
+		"trap '' XFSZ; exec prlimit --fsize=400000 '$SNAPMV' repair -f ./store ./out"
+	refused 1 'holds no store' smv check ./out
+	must smv repair -f ./store ./out
+	clean_check ./out
+}
+
+t_repair_refuses_a_store_that_may_only_be_read()
+{
+	rich
+	plant super ro_compat 4
+	before=$(sums store)
+	truncate -s 16M out
+	refused 1 'newer format .it needs read-only compatible features 2.' smv repair -f ./store
+	has_way_out
+	refused 1 'newer format' smv repair ./store ./out
+	refused 1 'newer format' smv repair ./store
+	eq "$(sums store)" "$before" 'the store'
+	clean_check
 }
 
 run_tests "$@"

@@ -83,6 +83,10 @@ t_restore_refuses_another_store_or_none_unless_forced()
 	truncate -s 15M small
 	refused 1 'smaller' smv restore -f one ./small
 	has_way_out
+	mkfs.ext4 -q none
+	must smv restore -f one ./none
+	clean_check ./none
+	eq "$(blkid -p -o value -s TYPE none || :)" '' 'what blkid sees'
 }
 
 t_restore_refuses_what_is_no_whole_dump_and_changes_nothing()

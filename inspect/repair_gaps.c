@@ -4,7 +4,8 @@
  * snapshot would read the origin in place where its own data is lost. So
  * wherever an exception may be missing, a lost entry is made, and what would
  * have been read through it reads as an error; or, where that would take too many
- * of them, the snapshots concerned become invalid as a whole.
+ * of them (half of what there is room for beside the data, too: a full store is repaired
+ * like any other), the snapshots concerned become invalid as a whole.
  *
  * A volume whose every exception was found (its record says how many there were)
  * loses nothing in a gap; repair_room.c has forgotten the gaps that are too small.
@@ -111,11 +112,39 @@ static bool may_miss(const struct smv_rp *rp, u64 number)
 	return missing || !known;
 }
 
-static void fill_volume(struct smv_rp *rp, struct smv_disk_volume *v, const struct smv_rp_gap *gap)
+/* How many chunks of the group nodes can have. */
+static u64 group_room(const struct smv_rp *rp, u64 group)
+{
+	const struct smv_geometry *geometry = &rp->ck->geometry;
+	u64 first = geometry->first_chunk + group * SMV_GROUP_CHUNKS;
+	u32 bytes = geometry->chunk_blocks < 8 ? 1 : geometry->chunk_blocks / 8;
+	u64 most = SMV_GROUP_META_BYTES / (2 + bytes), room = 0;
+
+	for (u64 c = first + geometry->head_chunks;
+	     c < first + SMV_GROUP_CHUNKS && c < geometry->chunks && room < most; c++)
+		room += !smv_ck_bit(rp->ck->seen, c);
+	return room;
+}
+
+/* How many entries there may be. A node above the leaves comes with each 84 of them. */
+static u64 entries_room(const struct smv_rp *rp)
+{
+	u64 blocks = 0;
+
+	for (u64 group = 0; group < rp->ck->geometry.groups; group++)
+		blocks += group_room(rp, group) * rp->ck->geometry.chunk_blocks;
+	blocks -= rp->image->volumes < blocks ? rp->image->volumes : blocks;
+	return blocks / 2 * (smv_tree_capacity(sizeof(struct smv_disk_value), 0) - 2);
+}
+
+static void fill_volume(struct smv_rp *rp, struct smv_disk_volume *v, const struct smv_rp_gap *gap,
+			u64 room)
 {
 	u64 number = le64_to_cpu(v->number), epoch = le64_to_cpu(v->epoch);
 	bool first = number == gap->low.volume, last = number == gap->high.volume;
 	u64 from = first ? gap->low.chunk : 0, to = smv_rp_chunks(rp, v);
+	u64 before = rp->lost.entries;
+	bool fits;
 
 	if (last && gap->high.chunk + !!gap->high.epoch < to)
 		to = gap->high.chunk + !!gap->high.epoch;
@@ -127,20 +156,24 @@ static void fill_volume(struct smv_rp *rp, struct smv_disk_volume *v, const stru
 		return;
 	}
 	smv_rp_guard_rollback(rp, v);
-	if (to - from > FILL_MAX) {
-		smv_rp_invalidate(rp, v, "too much of its map is lost");
-		return;
-	}
-	for (u64 c = from; c < to && !rp->rc; c++) {
+	fits = to - from <= FILL_MAX;
+	for (u64 c = from; c < to && fits && !rp->rc; c++) {
 		u64 low = first && c == gap->low.chunk ? gap->low.epoch : 0;
 		u64 high = last && c == gap->high.chunk ? gap->high.epoch - 1 : epoch;
 
 		fill_chunk(rp, v, c, low ? low : 1, high < epoch ? high : epoch);
+		fits = rp->image->entries + rp->lost.entries <= room;
+	}
+	if (!fits) {
+		rp->lost.entries = before;
+		smv_rp_invalidate(rp, v, "too much of its map is lost");
 	}
 }
 
 void smv_rp_fill(struct smv_rp *rp)
 {
+	u64 room = rp->exceptions.gaps ? entries_room(rp) : 0;
+
 	for (u64 g = 0; g < rp->exceptions.gaps; g++) {
 		const struct smv_rp_gap *gap = &rp->exceptions.gap[g];
 
@@ -148,7 +181,7 @@ void smv_rp_fill(struct smv_rp *rp)
 			u64 number = le64_to_cpu(rp->image->volume[i].number);
 
 			if (number >= gap->low.volume && number <= gap->high.volume)
-				fill_volume(rp, &rp->image->volume[i], gap);
+				fill_volume(rp, &rp->image->volume[i], gap, room);
 		}
 	}
 }

@@ -377,6 +377,35 @@ t_repair_refuses_where_it_would_hurt()
 	refused 2 '' smv repair
 }
 
+# A few exceptions of ten snapshots of 200,000 chunks, whose only leaf is lost.
+t_repair_finds_room_in_a_store_that_is_small_for_its_volumes()
+{
+	make_store 8M 4K
+	out smv dump ./store | python3 -c '
+import re, sys
+store, settings, origin = sys.stdin.read().split("\n")[:3]
+put = lambda row, **to: re.sub(r" (\w+)=\S*", lambda m: f" {m[1]}={to.get(m[1], m[0].split(chr(61))[1])}", row)
+print(put(store, data_chunks=30, next_volume=12), settings, sep="\n")
+print(put(origin, sectors=1600000, epoch=11))
+for v in range(2, 12):
+    print(put(origin, number=v, parent=1, asof=v - 1, taken_of=1, sectors=1600000, exceptions=3,
+              flags="", name=f"s{v}", identity=""))
+for v in range(2, 12):
+    for i in range(3):
+        print(f"exception volume={v} chunk={i * 90000} epoch=1 kind=chunk at={900 + 3 * v + i} check=0")
+print("end")' >wide
+	truncate -s 819200000 origin
+	must smv restore wide ./store
+	eval "$($PLANT store where | tr ' ' =)"
+	plant flip "$exceptions" 100 1
+	must smv repair -f ./store
+	grep -q '^data@s2: is invalid from now on' .out || fail "$(tail -n 20 .out)"
+	clean_check
+	must smv delete --wait -S ./store data@s2
+	must smv snapshot -S ./store data new
+	clean_check
+}
+
 t_repair_overwrites_nothing_that_is_known_unless_forced()
 {
 	rich

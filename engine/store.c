@@ -254,6 +254,7 @@ void smv_store_info(const struct smv_store *store, struct smv_store_info *info)
 	info->chunk_blocks = store->geometry.chunk_blocks;
 	info->blocks = store->geometry.blocks;
 	info->exceptions = store->exception_count;
+	info->next_volume = store->next_volume;
 	info->snapshots = store->snapshots;
 	info->origins = store->origins;
 	info->ghosts = store->ghosts;

@@ -174,6 +174,7 @@ struct smv_store_info {
 	u64 ghosts;
 	u64 cleaning; /* volumes whose entries are still to be judged */
 	u64 generation; /* checkpoints */
+	u64 next_volume; /* the number that the next one gets */
 	u64 journal_blocks, journal_used;
 	u64 commits, commit_blocks, record_bytes, checkpoints, checkpoint_blocks;
 	u64 cache_hits, cache_misses;

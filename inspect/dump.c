@@ -130,28 +130,21 @@ static void end(struct out *o)
 static void dump_store(struct out *o, const struct smv_dump *dump, struct smv_store *store)
 {
 	const struct smv_disk_super *super = dump->super;
-	u64 next = le64_to_cpu(super->next_volume);
+	/* the journal has been replayed: what announces its records announces nothing here */
+	u64 incompat = le64_to_cpu(super->incompat) & ~SMV_INCOMPAT_UNPROVEN;
 	struct smv_store_info info;
-	struct smv_volume *volume;
-	u64 last = 0;
 
-	while ((volume = smv_volume_after(store, last))) {
-		struct smv_volume_info v;
-
-		smv_volume_info(volume, &v);
-		last = v.number;
-	}
 	smv_store_info(store, &info);
 	begin(o, "store");
 	number(o, "version", le32_to_cpu(super->version));
 	hex(o, "uuid", info.uuid, SMV_UUID_BYTES);
 	number(o, "compat", le64_to_cpu(super->compat));
 	number(o, "ro_compat", le64_to_cpu(super->ro_compat));
-	number(o, "incompat", le64_to_cpu(super->incompat));
+	number(o, "incompat", incompat);
 	number(o, "created", info.created_s);
 	number(o, "blocks", info.blocks);
 	number(o, "chunk_blocks", info.chunk_blocks);
-	number(o, "next_volume", next > last ? next : last + 1);
+	number(o, "next_volume", info.next_volume);
 	number(o, "data_chunks", info.data_chunks);
 	end(o);
 	if (o->json)

@@ -17,8 +17,6 @@
 	(SMV_VOLUME_ORIGIN | SMV_VOLUME_HIDDEN | SMV_VOLUME_DEAD | SMV_VOLUME_INVALID |            \
 	 SMV_VOLUME_SUSPECT | SMV_VOLUME_PASS)
 
-#define NUMBER_MAX (1ULL << 60) /* of a volume: no store has ever given out as many */
-
 static bool has(const struct smv_disk_volume *v, u32 flags)
 {
 	return le32_to_cpu(v->flags) & flags;
@@ -246,7 +244,8 @@ void smv_rp_fix_volumes(struct smv_rp *rp)
 		struct smv_disk_volume *v = &image->volume[i];
 		bool twice = i && v->number == v[-1].number;
 
-		if (twice || !v->number || !v->sectors || le64_to_cpu(v->number) > NUMBER_MAX) {
+		if (twice || !v->number || !v->sectors ||
+		    le64_to_cpu(v->number) > SMV_RP_NUMBER_MAX) {
 			drop_volume(rp, i,
 				    twice ? "there are two of its number" :
 					    "its record is impossible");

@@ -123,8 +123,11 @@ static void put_volume(struct replaying *r, const struct smv_disk_volume *v)
 {
 	struct smv_image *image = r->rp->image;
 	struct smv_disk_volume *known = smv_rp_volume(image, le64_to_cpu(v->number));
-	u64 at;
+	u64 number = le64_to_cpu(v->number), at;
 
+	/* it may be gone again by the journal's end: its number is used up all the same */
+	if (number >= le64_to_cpu(image->super.next_volume) && number < SMV_RP_NUMBER_MAX)
+		image->super.next_volume = cpu_to_le64(number + 1);
 	if (known) {
 		*known = *v;
 		return;

@@ -7,6 +7,8 @@
 #include "readers.h"
 #include "repair.h"
 
+#define SMV_RP_NUMBER_MAX (1ULL << 60) /* of a volume: no store has ever given out as many */
+
 /* Keys [low, high) of a tree that cannot be read. */
 struct smv_rp_gap {
 	struct smv_key low, high;

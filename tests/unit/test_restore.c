@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "dump.h"
 #include "memory.h"
+#include "repair.h"
 #include "restore.h"
 #include "rig_host.h"
 
@@ -174,6 +175,75 @@ UNIT_TEST(restore_over_a_store_leaves_its_journal_behind)
 		memory_free(&memory);
 		free(before);
 		free(after);
+	}
+}
+
+static void expect_same(char *before, const char *what)
+{
+	char *after = dump(&memory, false);
+
+	if (strcmp(before, after))
+		unit_fail(__FILE__, __LINE__, "%s differs", what);
+	free(before);
+	free(after);
+}
+
+static void expect_repaired_next_volume(void)
+{
+	struct smv_repair repair = { .read = memory_read,
+				     .context = &memory,
+				     .blocks = memory.blocks };
+	struct smv_repair_result result;
+	struct smv_image image = { 0 };
+	struct smv_store_info info;
+
+	EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+	smv_store_info(memory.store, &info);
+	memory_crash(&memory);
+	EXPECT_EQ(smv_repair(&repair, &image, &result), 0);
+	EXPECT_EQ(le64_to_cpu(image.super.next_volume), info.next_volume);
+	smv_image_free(&image);
+}
+
+/* A volume's number that was given out and given up since the checkpoint is used up, too. */
+UNIT_TEST(a_dump_is_the_same_before_recovery_and_after)
+{
+	for (u32 i = 0; i < ROUNDS; i++) {
+		struct memory_history history;
+		struct smv_volume *snapshot;
+		char *before;
+		u64 lsn;
+		int rc;
+
+		make_history(1, &history);
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		if (memory_snapshot(&memory, smv_volume_after(memory.store, 0), "passing",
+				    &snapshot)) {
+			memory_crash(&memory);
+			memory_free(&memory);
+			continue;
+		}
+		do
+			rc = smv_delete(memory.store, snapshot, &lsn);
+		while (memory_again(&memory, &rc));
+		EXPECT_EQ(rc, 0);
+		EXPECT_EQ(memory_commit(&memory), 0);
+		for (rc = 1; rc == 1 || smv_store_wants(memory.store) & SMV_WANT_CLEAN;) {
+			u32 freed;
+
+			do
+				rc = smv_clean_step(memory.store, 1024, &freed, &memory.miss);
+			while (memory_again(&memory, &rc));
+			EXPECT(rc >= 0);
+			EXPECT_EQ(memory_commit(&memory), 0);
+		}
+		memory_crash(&memory);
+		expect_repaired_next_volume();
+		before = dump(&memory, false);
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		expect_same(before, "the dump after recovery");
+		memory_free(&memory);
 	}
 }
 

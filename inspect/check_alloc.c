@@ -12,6 +12,7 @@ struct state {
 	u32 crc;
 	u32 free;
 	u32 current;
+	u32 meta;
 };
 
 static u64 group_chunk(const struct smv_ck *ck, u64 group)
@@ -62,11 +63,16 @@ static struct smv_ck_meta *new_meta(struct smv_ck *ck)
 	return &ck->meta[ck->metas++];
 }
 
+static u32 meta_bytes(const struct smv_ck *ck)
+{
+	return ck->geometry.chunk_blocks < 8 ? 1 : ck->geometry.chunk_blocks / 8;
+}
+
 /* The group block's list of metadata chunks. */
 static int take_metas(struct smv_ck *ck, u64 group, u64 block, const struct smv_disk_group *disk)
 {
 	u32 count = le32_to_cpu(disk->header.count), blocks = ck->geometry.chunk_blocks;
-	u32 bytes = blocks < 8 ? 1 : blocks / 8;
+	u32 bytes = meta_bytes(ck);
 	u32 last = ck->geometry.head_chunks - 1;
 
 	if (count > SMV_GROUP_META_BYTES / (2 + bytes)) {
@@ -127,6 +133,19 @@ static void check_free(struct smv_ck *ck, u64 group, u64 block, const struct sta
 			      state->free, free);
 }
 
+/* The engine goes by it as long as it has not read the group's block. */
+static void check_meta_share(struct smv_ck *ck, u64 group, u32 count, const struct state *state)
+{
+	u32 most = SMV_GROUP_META_BYTES / (2 + meta_bytes(ck));
+	u32 share = (count * 255 + most - 1) / most;
+
+	if (count <= most && share != state->meta)
+		smv_ck_damage(ck, SMV_DAMAGE_GROUP_META,
+			      group_chunk(ck, group) * ck->geometry.chunk_blocks + state->current,
+			      "the directory says %u of 255 are taken, it is %u", state->meta,
+			      share);
+}
+
 static int check_group(struct smv_ck *ck, u64 group, const struct state *state)
 {
 	struct smv_disk_group *disk;
@@ -154,6 +173,7 @@ static int check_group(struct smv_ck *ck, u64 group, const struct state *state)
 		take_bitmap(ck, group, block, disk->owned);
 		rc = take_metas(ck, group, block, disk);
 		check_free(ck, group, block, state);
+		check_meta_share(ck, group, le32_to_cpu(disk->header.count), state);
 	}
 	free(disk);
 	return rc;
@@ -179,7 +199,8 @@ static int check_directory(struct smv_ck *ck, u64 pair, struct smv_disk_director
 		struct state state = { .generation = le64_to_cpu(from->generation),
 				       .crc = le32_to_cpu(from->crc),
 				       .free = le16_to_cpu(from->free),
-				       .current = from->which };
+				       .current = from->which,
+				       .meta = from->meta };
 
 		if (state.current > 1 || state.generation > le64_to_cpu(disk->header.generation)) {
 			smv_ck_damage(ck, SMV_DAMAGE_DIRECTORY, block, "group %llu",

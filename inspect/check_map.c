@@ -219,6 +219,7 @@ void smv_ck_volumes(struct smv_ck *ck)
 	check_names(ck);
 	list_readers(ck);
 	ck->last = (struct smv_key){ 0 };
+	ck->mark = (struct smv_key){ 0 };
 }
 
 /* -- exceptions --------------------------------------------------------------- */
@@ -240,6 +241,19 @@ static void own(struct smv_ck *ck, u64 chunk, const struct smv_key *key)
 	smv_ck_set(ck->seen, chunk);
 }
 
+/* What the engine takes in of two marks that overlap depends on where it begins to read. */
+static bool is_mark(struct smv_ck *ck, const struct smv_key *key, u64 count,
+		    const struct smv_ck_volume *v)
+{
+	u64 end = ck->mark.volume == key->volume ? ck->mark.chunk : 0;
+
+	if (!v || !(v->flags & SMV_VOLUME_HIDDEN) || !count || key->epoch ||
+	    count > chunks_of(ck, v) - key->chunk)
+		return false;
+	ck->mark = (struct smv_key){ .volume = key->volume, .chunk = key->chunk + count };
+	return key->chunk >= end;
+}
+
 static void check_value(struct smv_ck *ck, const struct smv_key *key, u64 where,
 			const struct smv_ck_volume *v)
 {
@@ -257,7 +271,7 @@ static void check_value(struct smv_ck *ck, const struct smv_key *key, u64 where,
 				      (unsigned long long)key->chunk, (unsigned long long)where);
 		break;
 	case SMV_WHERE_MARK:
-		if (!marks || !low || key->epoch || low > chunks_of(ck, v) - key->chunk)
+		if (!is_mark(ck, key, low, v))
 			smv_ck_damage(ck, SMV_DAMAGE_VALUE, key->volume, "a mark at chunk %llu",
 				      (unsigned long long)key->chunk);
 		return;

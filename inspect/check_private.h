@@ -42,6 +42,7 @@ struct smv_ck {
 	struct smv_readers readers;
 	bool judges_readers; /* the table is sound, so that who reads what is known */
 	struct smv_key last; /* the exception before */
+	struct smv_key mark; /* where the last mark of this volume ends */
 	bool incomplete; /* something could not be read: what is missing proves nothing */
 };
 

@@ -71,6 +71,30 @@ static void check_announced(struct smv_ck *ck, struct smv_journal *journal,
 			      (unsigned long long)le64_to_cpu(put.key.epoch));
 }
 
+static bool is_of_unproven(enum smv_record_type type, const void *payload)
+{
+	struct smv_disk_record_put put;
+
+	if (type != SMV_RECORD_PUT)
+		return type == SMV_RECORD_PROVEN;
+	memcpy(&put, payload, sizeof(put));
+	return put.value.check;
+}
+
+/* A superblock is written as in use, with the feature's bit, before the first record, and closed behind the last. */
+static void check_announcing(struct smv_ck *ck, bool unproven)
+{
+	const struct smv_disk_super *super = &ck->super;
+
+	if (ck->result->records && !(le32_to_cpu(super->state) & SMV_SUPER_IN_USE))
+		smv_ck_damage(ck, SMV_DAMAGE_SUPER_FIELD, le64_to_cpu(super->header.block),
+			      "closed, but %llu records lie behind",
+			      (unsigned long long)ck->result->records);
+	if (unproven && !(le64_to_cpu(super->incompat) & SMV_INCOMPAT_UNPROVEN))
+		smv_ck_damage(ck, SMV_DAMAGE_SUPER_FIELD, le64_to_cpu(super->header.block),
+			      "the journal needs incompatible feature 0");
+}
+
 /* Counts the records behind the checkpoint. 0, or -ENOMEM. */
 int smv_ck_journal(struct smv_ck *ck)
 {
@@ -78,6 +102,7 @@ int smv_ck_journal(struct smv_ck *ck)
 	struct smv_journal_cursor cursor = { 0 };
 	enum smv_record_type type;
 	const void *payload;
+	bool unproven = false;
 	u32 bytes;
 	int rc;
 
@@ -98,8 +123,10 @@ int smv_ck_journal(struct smv_ck *ck)
 					"a valid commit lies behind a gap");
 		while (!rc && smv_journal_scan_next(journal, &cursor, &type, &payload, &bytes)) {
 			check_announced(ck, journal, type, payload);
+			unproven |= is_of_unproven(type, payload);
 			ck->result->records++;
 		}
+		check_announcing(ck, unproven);
 		smv_journal_scan_end(journal);
 		smv_journal_exit(journal);
 	}

@@ -376,6 +376,49 @@ t_records_that_announce_what_cannot_be_are_found()
 	found announced 'volume 1'
 }
 
+t_a_superblock_that_does_not_announce_the_journal_is_found()
+{
+	rich
+	io write data@b 6 1 quit
+	clean_check
+	cp store was
+	plant super state 0
+	found super-field 'closed, but 1 records'
+	plant super incompat 0
+	clean_check	# none of its records needs it
+	io write data 5 1 quit
+	cp store was
+	plant record 0 32 7
+	clean_check
+	plant super incompat 0
+	found super-field 'needs incompatible feature 0'
+}
+
+# The engine counts on it until it has read the group's block.
+t_a_wrong_share_of_metadata_in_the_directory_is_found()
+{
+	rich
+	plant share 0 0
+	found group-meta 'says 0 of 255'
+	plant share 0 255
+	found group-meta 'says 255 of 255'
+}
+
+t_marks_that_overlap_are_found()
+{
+	rich
+	must smv rollback -S ./store data@b
+	io write data 0 7 write data 4 8 >/dev/null
+	clean_check
+	out smv dump ./store >one
+	mark=$(grep '^exception' one | grep -n 'chunk=0 .*kind=mark at=1' | cut -d : -f 1)
+	cp store was
+	plant entry $((mark - 1)) where 0x0300000000000005
+	found value 'a mark at chunk 4'
+	sed '/kind=mark/s/at=1/at=5/' one >two
+	refused 1 'does not fit together.*a mark' smv restore two ./store
+}
+
 # I-WATERMARK: no commit speaks of what comes later, or takes back what was said
 t_watermarks_that_cannot_be_are_found()
 {

@@ -19,6 +19,7 @@ usage: plant.py STORE KIND ARGS...
   bit CHUNK VALUE [COUNT]     sets the bits of chunks in their group's bitmap
   xxh64 CHUNK                 prints the checksum of a store chunk's data
   free GROUP DELTA            changes the directory's count of free chunks
+  share GROUP VALUE           sets how full the directory says the group's list of metadata is
   metabit BLOCK VALUE         sets a metadata block's bit
 
 A store with trees of one leaf each is expected where an entry is changed.
@@ -269,6 +270,11 @@ def main():
         number, delta = (int(a, 0) for a in args)
         group = store.read(store.group(number)[3])
         store.save_group(number, group, delta)
+    elif kind == 'share':
+        block, data, at, _ = store.group(int(args[0]))
+        data[at + 15] = int(args[1], 0)
+        store.seal(data)
+        store.write(block, data)
     elif kind == 'metabit':
         block, value = (int(a, 0) for a in args)
         size = store.get('chunk_blocks')

@@ -132,6 +132,9 @@ t_repair_of_bitmaps_and_counts_loses_nothing()
 	plant bit $((exceptions / 16)) 0
 	heals group-meta 0
 	same_as_before
+	plant share 0 0
+	heals group-meta 0
+	same_as_before
 	plant super data_chunks 0
 	heals count 0
 	same_as_before
@@ -282,6 +285,8 @@ t_repair_of_the_journal_marks_all_snapshots_suspect()
 	clean_check
 	eval "$($PLANT store where | tr ' ' =)"
 	cp store was
+	plant super state 0
+	heals super-field 0
 	plant flip "$cut" 100 1
 	heals journal 3 '^data@a: is suspect'
 	plant record 0 24 "$(number_of 0)"

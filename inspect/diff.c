@@ -320,19 +320,38 @@ static u64 chunks_of(const struct comparing *c, u32 side)
 	return sectors / c->diff->chunk_sectors + !!(sectors % c->diff->chunk_sectors);
 }
 
+/* The chunk in which one of them ends and the other goes on; NO_CHUNK: they end alike, or on a border. */
+static u64 uneven(const struct comparing *c)
+{
+	u64 a = c->side[0].sectors, b = c->side[1].sectors, shorter = a < b ? a : b;
+
+	return a == b || !(shorter % c->diff->chunk_sectors) ? NO_CHUNK :
+							       shorter / c->diff->chunk_sectors;
+}
+
 static int compare(struct comparing *c)
 {
-	u64 a = chunks_of(c, 0), b = chunks_of(c, 1), chunk;
+	u64 a = chunks_of(c, 0), b = chunks_of(c, 1), chunk, cut = uneven(c);
 	u64 both = a < b ? a : b;
 	int rc;
 
 	for (;;) {
+		enum smv_diff_kind kind;
+
 		rc = smallest(c, &chunk);
+		if (!rc && cut < chunk)
+			chunk = cut;
 		if (rc || chunk >= both)
 			break;
 		rc = pass(c, chunk);
-		if (!rc)
-			rc = add(c, chunk, 1, judge(resolve(c, 0, chunk), resolve(c, 1, chunk)));
+		if (rc)
+			break;
+		kind = judge(resolve(c, 0, chunk), resolve(c, 1, chunk));
+		if (chunk == cut) {
+			cut = NO_CHUNK;
+			kind = kind == SMV_DIFF_NONE ? SMV_DIFF_DATA : kind;
+		}
+		rc = add(c, chunk, 1, kind);
 		if (rc)
 			break;
 	}

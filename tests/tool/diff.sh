@@ -133,4 +133,24 @@ t_diff_writes_nothing()
 	eq "$(sums store origin)" "$before" 'store and origin'
 }
 
+# Their own sizes are recorded; where one ends within a chunk, the rest of it is the other's alone.
+t_volumes_of_different_sizes_differ_from_where_the_shorter_one_ends()
+{
+	make_store
+	must smv snapshot -S ./store data a
+	io write data 3 1 >/dev/null
+	out smv dump ./store >one
+	for sizes in '8192 8224 4194304+16384' '8224 8288 4194304+49152' '8224 8192 4194304+16384' \
+		'8224 8500 4194304+157696' '8192 8320 4194304+65536' '8224 8224 '; do
+		# shellcheck disable=SC2086
+		set -- $sizes
+		sed "/ number=1 /s/sectors=8192/sectors=$2/;/ number=2 /s/sectors=8192/sectors=$1/" one >two
+		must smv restore two ./store
+		clean_check
+		out smv diff --json -S ./store data@a >j
+		eq "$(json j '" ".join("%d+%d" % (r["offset"], r["bytes"]) for r in j["ranges"])')" \
+			"196608+65536${3:+ $3}" "$1 and $2 sectors"
+	done
+}
+
 run_tests "$@"

@@ -457,6 +457,14 @@ int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io)
 	return 1;
 }
 
+const char *smv_journal_scan_reason(const struct smv_journal *journal)
+{
+	if (journal->scan_later)
+		return "the newest superblock is damaged, and commits were made since";
+	return journal->scan_overstates ? "a commit says of copies what it cannot know" :
+					  "the journal is damaged before its end";
+}
+
 bool smv_journal_scan_next(struct smv_journal *journal, struct smv_journal_cursor *cursor,
 			   enum smv_record_type *type, const void **payload, u32 *bytes)
 {

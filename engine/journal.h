@@ -96,6 +96,8 @@ u64 smv_journal_used(const struct smv_journal *journal);
  */
 int smv_journal_scan_begin(struct smv_journal *journal, u64 incarnation, u64 cut);
 int smv_journal_scan_step(struct smv_journal *journal, struct smv_io *io);
+/* Why it said -EUCLEAN, in words. */
+const char *smv_journal_scan_reason(const struct smv_journal *journal);
 
 /*
  * Can this be the watermark of a commit that ends before block @end, behind one with the watermark

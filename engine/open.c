@@ -384,14 +384,6 @@ static int open_link(struct smv_store *store)
 
 /* ---- journal ---------------------------------------------------------------------- */
 
-static const char *scan_reason(const struct smv_journal *journal)
-{
-	if (journal->scan_later)
-		return "the newest superblock is damaged, and commits were made since";
-	return journal->scan_overstates ? "a commit says of copies what it cannot know" :
-					  "the journal is damaged before its end";
-}
-
 static int open_scan(struct smv_store *store, struct smv_opening *opening, int error,
 		     struct smv_io *io)
 {
@@ -405,7 +397,7 @@ static int open_scan(struct smv_store *store, struct smv_opening *opening, int e
 	opening->asked = true;
 	error = smv_journal_scan_step(&store->journal, io);
 	if (error == -EUCLEAN)
-		return refuse(store, error, scan_reason(&store->journal));
+		return refuse(store, error, smv_journal_scan_reason(&store->journal));
 	if (!error)
 		opening->asked = false;
 	return error;

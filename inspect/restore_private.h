@@ -34,7 +34,7 @@ struct smv_rows {
 /* The next row: 1; 0: the end of the file; -EINVAL (rows->wrong); -EIO. */
 int smv_rows_next(struct smv_rows *rows, struct smv_row *row);
 
-/* Appends a field with an empty value; false: no room. */
+/* Appends a field with an empty value; false: no room, or there is one of this name. */
 bool smv_row_field(struct smv_row *row, const char *name);
 /* Appends a byte to the last field's value. */
 bool smv_row_byte(struct smv_row *row, u8 byte);

@@ -17,6 +17,9 @@ bool smv_row_field(struct smv_row *row, const char *name)
 	if (row->fields == SMV_ROW_FIELDS || strlen(name) >= SMV_ROW_NAME ||
 	    row->used + 2 > SMV_ROW_TEXT)
 		return false;
+	for (u32 i = 0; i < row->fields; i++)
+		if (!strcmp(row->field[i].name, name))
+			return false;
 	strcpy(row->field[row->fields].name, name);
 	if (row->fields++)
 		row->used++;
@@ -125,7 +128,7 @@ static int next_text(struct smv_rows *rows, struct smv_row *row)
 		int rc;
 
 		if (!get_word(rows, "=\n ", name) || get(rows) != '=' || !smv_row_field(row, name))
-			return wrong(rows, "a field is not KEY=VALUE");
+			return wrong(rows, "a field is not KEY=VALUE, or there twice");
 		rc = text_value(rows, row);
 		if (rc)
 			return rc;
@@ -217,7 +220,7 @@ static int json_object(struct smv_rows *rows, struct smv_row *row)
 	while (c == '"') {
 		rc = json_key(rows, name);
 		if (!rc && !smv_row_field(row, name))
-			rc = wrong(rows, "an object has too many fields");
+			rc = wrong(rows, "an object has too many fields, or one twice");
 		if (!rc)
 			rc = json_value(rows, row);
 		if (rc)

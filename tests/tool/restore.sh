@@ -112,6 +112,10 @@ t_restore_refuses_what_is_no_whole_dump_and_changes_nothing()
 	refused 1 'flags' smv restore bad ./store
 	sed 's/ incompat=0/ incompat=4/' one >bad
 	refused 1 'features' smv restore bad ./store
+	sed 's/^exception .*/& chunk=5/' one >bad
+	refused 1 'there twice' smv restore bad ./store
+	sed 's/"epoch": /"epoch": 7, &/' json >bad
+	refused 1 'one twice' smv restore bad ./store
 	sed 's/ next_volume=[0-9]*/ next_volume=18446744073709551615/' one >bad
 	refused 1 'Invalid argument' smv restore bad ./store
 	refused 1 'cannot be opened' smv restore ./nosuch ./store

@@ -5,9 +5,11 @@
  * full disk, a closed pipe) does not pass for done.
  *
  * SIGPIPE is held back while a command runs, so that a reader that goes away
- * does not stop it half-way, and raised again at the end.
+ * does not stop it half-way, and raised again at the end. Standard descriptors that are
+ * closed are filled first: a device opened as number 2 would get what is said on stderr.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -106,10 +108,23 @@ static int run(int argc, char **argv)
 	return rc;
 }
 
+/* For reading: what is written to one that was closed goes on failing. */
+static bool fill_standard_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd >= 0 && !close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	int rc;
 
+	if (!fill_standard_descriptors())
+		return 1;
 	setlocale(LC_TIME, "");
 	signal(SIGPIPE, SIG_IGN);
 	rc = run(argc, argv);

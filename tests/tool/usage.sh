@@ -189,6 +189,21 @@ t_a_closed_pipe_and_a_full_disk_are_not_passed_over()
 	must smv check ./store
 }
 
+# Where O_DIRECT does not keep text from being written, if possible: a file in memory.
+t_nothing_is_said_to_a_device_when_standard_descriptors_are_closed()
+{
+	memory=$(mktemp /dev/shm/snapmv-test.XXXXXX 2>/dev/null) || memory=$T/device
+	truncate -s 16M "$memory"
+	mkfs.ext4 -q "$memory"
+	cp "$memory" was
+	for closed in '<&- 2>&-' '>&- 2>&-' '<&- >&- 2>&-'; do
+		! eval 'smv format "$memory"' "$closed" || fail "formatted with $closed"
+		cmp "$memory" was || fail "written to with $closed"
+	done
+	! smv help >&- 2>/dev/null || fail 'a closed standard output passes for written'
+	rm -f "$memory"
+}
+
 t_control_characters_never_reach_the_terminal()
 {
 	make_store

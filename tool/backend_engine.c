@@ -17,6 +17,7 @@
 #include "origin.h"
 #include "scan.h"
 #include "text.h"
+#include "touched.h"
 
 #define CLEAN_ENTRIES 1024
 
@@ -139,6 +140,8 @@ static int claim_origins(struct smv_backend *backend, const struct smv_take *tak
 		if (smv_origin_claim(backend, take[i].of, &claimed[i]))
 			return -EREMOTE;
 		rc = smv_device_flush(&claimed[i]);
+		if (!rc)
+			rc = smv_touched_begin(backend, take[i].of, &claimed[i]);
 		if (rc)
 			return rc;
 	}
@@ -217,6 +220,8 @@ static int engine_wait_rollback(struct smv_backend *backend, struct smv_vol *ori
 	if (smv_origin_claim(backend, origin, &device))
 		return -EREMOTE;
 	rc = smv_mover_run(host_of(backend), volume_of(backend, origin), &device);
+	if (!rc)
+		rc = smv_touched_record(backend, origin, &device);
 	smv_device_close(&device);
 	return rc;
 }

@@ -15,6 +15,7 @@
 #include "dm.h"
 #include "origin.h"
 #include "text.h"
+#include "touched.h"
 
 static int say(struct smv_backend *backend, char **reply, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -343,12 +344,27 @@ static void append(char **message, const char *text)
 	*message = longer;
 }
 
+/* An origin whose device is down is claimed by nobody. -EREMOTE: said who uses it. */
+static int look_after(struct smv_backend *backend, struct smv_vol *vol)
+{
+	if (!smv_vol_is_origin(vol) || vol->device)
+		return 0;
+	if (smv_touched_in_use(backend, vol))
+		return -EREMOTE;
+	return smv_touched_begin(backend, vol, NULL);
+}
+
 static int kernel_snapshot(struct smv_backend *backend, const struct smv_take *take, u32 takes,
 			   bool freeze)
 {
-	char *message = smv_text_printf("snapshot %llu %u", (unsigned long long)smv_now(), freeze);
-	char *reply;
-	int rc;
+	char *message, *reply;
+	int rc = 0;
+
+	for (u32 i = 0; i < takes && !rc; i++)
+		rc = look_after(backend, take[i].of);
+	if (rc)
+		return rc;
+	message = smv_text_printf("snapshot %llu %u", (unsigned long long)smv_now(), freeze);
 
 	for (u32 i = 0; i < takes; i++) {
 		char *memo = smv_dm_encode(take[i].memo);

@@ -7,7 +7,7 @@
  * missing named.
  *
  * The fingerprint is taken away durably before an origin comes up: a crash while
- * it is active leaves none, and nothing to compare. Weak side: see fingerprint.c.
+ * it is active leaves none, and nothing to compare. Weak side: see touched.c.
  */
 #include <linux/fs.h>
 #include <stdlib.h>
@@ -24,6 +24,7 @@
 #include "scan.h"
 #include "target.h"
 #include "text.h"
+#include "touched.h"
 
 /* Another activation of the same store is waited for: two seconds. */
 #define MEET_TRIES 200
@@ -33,6 +34,7 @@ struct activation {
 	bool force;
 	bool read_only;
 	bool quiet; /* prints no paths */
+	bool compared; /* the store was just brought up, all its origins have been looked at */
 	char *missing; /* what could not be brought up, for the one line at the end */
 };
 
@@ -53,39 +55,14 @@ static void print_path(const struct activation *a, const char *dm_name)
 
 /* -- the store --------------------------------------------------------------------- */
 
-/* Was the origin written to since it was deactivated cleanly? -EUCLEAN: it was. */
-static int compare_fingerprint(struct smv_backend *backend, const struct smv_vol *vol)
-{
-	u8 now[SMV_FINGERPRINT_BYTES];
-	struct smv_device device;
-	char *path;
-	int rc;
-
-	if (!smv_fingerprint_is_set(vol->fingerprint) || !smv_vol_snapshots(backend, vol))
-		return 0;
-	path = smv_origin_find(vol, &rc);
-	if (!path)
-		return 0; /* told when it is to be brought up */
-	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
-	if (!rc)
-		rc = smv_fingerprint_make(&device, vol->info.sectors, now);
-	if (!rc && memcmp(now, vol->fingerprint, sizeof(now)))
-		rc = -EUCLEAN;
-	smv_device_close(&device);
-	free(path);
-	return rc == -EUCLEAN ? rc : 0;
-}
-
 static int check_origins(struct smv_backend *backend, const struct activation *a)
 {
 	for (u32 i = 0; i < backend->vols && !a->force; i++) {
 		const struct smv_vol *vol = &backend->vol[i];
 
 		if (smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
-		    compare_fingerprint(backend, vol))
-			return smv_fail(vol->name, "was changed without the module since it was "
-						   "deactivated: its snapshots may be wrong; "
-						   "activate -f accepts it and marks them suspect");
+		    smv_touched_check(backend, vol, "activate -f"))
+			return 1;
 	}
 	return 0;
 }
@@ -99,7 +76,7 @@ static bool *find_changed(struct smv_backend *backend)
 		const struct smv_vol *vol = &backend->vol[i];
 
 		changed[i] = smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
-			     compare_fingerprint(backend, vol);
+			     smv_touched_compare(backend, vol);
 	}
 	return changed;
 }
@@ -238,7 +215,7 @@ static int mark_changed(struct smv_backend *active, struct smv_backend *before, 
 	for (u32 i = 0; i < before->vols; i++) {
 		struct smv_vol *vol =
 			changed[i] ? smv_vol_number(active, before->vol[i].info.number) : NULL;
-		int rc = vol ? active->ops->suspect(active, vol) : 0;
+		int rc = vol ? smv_touched_accept(active, vol) : 0;
 
 		if (rc)
 			return smv_backend_fail(vol->name, rc);
@@ -281,14 +258,14 @@ static int open_store(const char *path, struct smv_backend **backend)
  * Brings the store's own device up, if it is not; *backend is the active store
  * then. 0, or 1: said why not.
  */
-static int activate_store(const char *path, const struct activation *a,
-			  struct smv_backend **backend)
+static int activate_store(const char *path, struct activation *a, struct smv_backend **backend)
 {
 	struct smv_backend *before = NULL;
 	bool *changed = NULL;
 	int rc = open_store(path, &before);
 
 	*backend = NULL;
+	a->compared = !rc && !before->active;
 	if (!rc && before->active) {
 		*backend = before;
 		return 0;
@@ -324,13 +301,44 @@ static int activate_store(const char *path, const struct activation *a,
 
 /* -- volumes -------------------------------------------------------------------------- */
 
-static int drop_fingerprint(struct smv_backend *backend, struct smv_vol *vol)
+static bool is_active(struct smv_backend *backend, const struct smv_vol *vol)
 {
-	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
+	struct smv_dm_list list;
+	bool active;
 
+	smv_dm_list(&list);
+	active = smv_dm_find(&list, backend->info.uuid, vol->info.number);
+	smv_dm_list_free(&list);
+	return active;
+}
+
+/*
+ * An origin that was down while the store is up may have been changed, too. One that another
+ * activation has brought up meanwhile is written to.
+ */
+static int check_down(struct smv_backend *backend, struct smv_vol *origin,
+		      const struct activation *a)
+{
+	int rc;
+
+	if (origin->device)
+		return 0;
+	if (smv_touched_in_use(backend, origin))
+		return 1;
+	rc = a->compared ? 0 : smv_touched_compare(backend, origin);
+	if (!rc || is_active(backend, origin))
+		return 0;
+	if (!a->force)
+		return smv_touched_check(backend, origin, "activate -f");
+	rc = smv_touched_accept(backend, origin);
+	return rc ? smv_backend_fail(origin->name, rc) : 0;
+}
+
+static int set_fingerprint(struct smv_backend *backend, struct smv_vol *vol, const u8 *fingerprint)
+{
 	if (backend->info.read_only)
 		return 0;
-	return backend->ops->identity(backend, vol, vol->info.identity, none);
+	return backend->ops->identity(backend, vol, vol->info.identity, fingerprint);
 }
 
 /* "LABEL ORIGIN[@SNAPSHOT] DEVICE"; the store by its device number. */
@@ -384,6 +392,22 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 	return rc;
 }
 
+/* Its fingerprint is no measure while it is up; it is again if it does not come up. */
+static int bring_up(struct smv_backend *backend, struct smv_vol *vol, const char *path,
+		    const struct activation *a)
+{
+	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
+	bool drop = smv_vol_is_origin(vol) && !a->read_only;
+	int rc = drop ? set_fingerprint(backend, vol, none) : 0;
+
+	if (rc)
+		return smv_backend_fail(vol->name, rc);
+	rc = create_volume(backend, vol, path, a);
+	if (rc && drop && smv_fingerprint_is_set(vol->fingerprint) && !is_active(backend, vol))
+		set_fingerprint(backend, vol, vol->fingerprint);
+	return rc;
+}
+
 static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, struct activation *a)
 {
 	struct smv_vol *origin = smv_vol_number(backend, vol->info.origin);
@@ -406,9 +430,9 @@ static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, str
 		free(why);
 		return 0;
 	}
-	if (smv_vol_is_origin(vol) && !a->read_only)
-		rc = drop_fingerprint(backend, vol);
-	rc = rc ? smv_backend_fail(vol->name, rc) : create_volume(backend, vol, path, a);
+	rc = check_down(backend, origin, a);
+	if (!rc)
+		rc = bring_up(backend, vol, path, a);
 	free(path);
 	return rc;
 }
@@ -444,6 +468,7 @@ static int activate_named(const struct smv_args *args, char *name, struct activa
 	char *path = NULL;
 	int rc = smv_target_open(args, &name, 1, false, &backend);
 
+	a->compared = false;
 	if (!rc && !smv_target_vol(backend, name))
 		rc = 1;
 	if (!rc)
@@ -541,7 +566,7 @@ static const struct smv_option options[] = {
 
 const struct smv_command smv_command_activate = {
 	.name = "activate",
-	.synopsis = "[-f] STORE-DEV... | [-r] [-S STORE-DEV] VOLUME... | [-f] -a",
+	.synopsis = "[-f] STORE-DEV... | [-f] [-r] [-S STORE-DEV] VOLUME... | [-f] -a",
 	.summary = "Brings up a store with its origins, or single volumes.",
 	.help = "Prints the devices' paths, one a line; what is active already is fine. Snapshots\n"
 		"come up only when named. With -f the snapshots of an origin that was changed\n"

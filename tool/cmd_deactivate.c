@@ -15,9 +15,9 @@
 #include "device.h"
 #include "dm.h"
 #include "fingerprint.h"
-#include "origin.h"
 #include "target.h"
 #include "text.h"
+#include "touched.h"
 
 struct taking_down {
 	struct smv_backend *backend;
@@ -102,40 +102,25 @@ static int take_down(const struct taking_down *t, bool origins)
 	return 0;
 }
 
-static int make_fingerprint(const struct smv_vol *vol, u8 *fingerprint)
-{
-	struct smv_device device;
-	int rc;
-	char *path = smv_origin_find(vol, &rc);
-
-	if (!path)
-		return rc;
-	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
-	if (!rc)
-		rc = smv_device_flush(&device);
-	if (!rc)
-		rc = smv_fingerprint_make(&device, vol->info.sectors, fingerprint);
-	smv_device_close(&device);
-	free(path);
-	return rc;
-}
-
 /*
  * Written once nothing can change the origin any more, a power cut included: what was
  * written last may not have been flushed. In mid-rollback, and where it cannot be made, there is
  * none: nothing is compared then, least of all with an older one, which whoever activates by
- * dmsetup has left there.
+ * dmsetup has left there. One that was down keeps its own, and gets one if it has none: somebody
+ * else has taken it down.
  */
 static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
 {
-	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
 
 	if (b->info.failed || b->info.read_only)
 		return;
-	if (vol->rolling || make_fingerprint(vol, fingerprint))
-		memset(fingerprint, 0, sizeof(fingerprint));
-	if (memcmp(fingerprint, vol->fingerprint, sizeof(fingerprint)))
-		b->ops->identity(b, vol, vol->info.identity, fingerprint);
+	if (!vol->device)
+		smv_touched_begin(b, vol, NULL);
+	else if (!vol->rolling)
+		smv_touched_record(b, vol, NULL);
+	else if (smv_fingerprint_is_set(vol->fingerprint))
+		b->ops->identity(b, vol, vol->info.identity, none);
 }
 
 static int run(const struct taking_down *t)
@@ -150,7 +135,7 @@ static int run(const struct taking_down *t)
 	if (rc)
 		return rc;
 	for (u32 i = 0; i < b->vols; i++)
-		if (t->chosen[i] && b->vol[i].device && smv_vol_is_origin(&b->vol[i]))
+		if (t->chosen[i] && smv_vol_is_visible(&b->vol[i]) && smv_vol_is_origin(&b->vol[i]))
 			record_fingerprint(b, &b->vol[i]);
 	if (!t->store)
 		return 0;

@@ -13,6 +13,7 @@
 #include "fingerprint.h"
 #include "target.h"
 #include "text.h"
+#include "touched.h"
 
 /* -- snapshot ------------------------------------------------------------------ */
 
@@ -245,14 +246,30 @@ static int check_rollback(struct smv_backend *backend, const struct smv_args *ar
 	return rc;
 }
 
+/* The snapshot may be wrong, and nobody would ever be told. */
+static int check_touched(struct smv_backend *backend, const struct smv_roll *roll)
+{
+	int rc;
+
+	if (roll->origin->device)
+		return 0;
+	if (backend->active && smv_touched_in_use(backend, roll->origin))
+		return 1;
+	if (!roll->force)
+		return smv_touched_check(backend, roll->origin, "rollback -f");
+	if (!smv_touched_compare(backend, roll->origin))
+		return 0;
+	rc = smv_touched_accept(backend, roll->origin);
+	return rc ? smv_backend_fail(roll->origin->name, rc) : 0;
+}
+
 /* The move changes the raw device: what was recorded of it is no measure any more. */
 static int drop_fingerprint(struct smv_backend *backend, struct smv_vol *origin)
 {
-	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
-
 	if (!smv_fingerprint_is_set(origin->fingerprint))
 		return 0;
-	return backend->ops->identity(backend, origin, origin->info.identity, none);
+	memset(origin->fingerprint, 0, sizeof(origin->fingerprint));
+	return backend->ops->identity(backend, origin, origin->info.identity, origin->fingerprint);
 }
 
 static int roll(struct smv_backend *backend, const struct smv_args *args)
@@ -276,6 +293,8 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 		roll.undo = automatic = undo_name(backend, roll.origin);
 	if (roll.undo)
 		rc = check_undo(backend, roll.origin, roll.undo);
+	if (!rc)
+		rc = check_touched(backend, &roll);
 	if (!rc) {
 		rc = drop_fingerprint(backend, roll.origin);
 		if (!rc)
@@ -308,7 +327,7 @@ static const struct smv_option rollback_options[] = {
 	{ 'w', true, "wait", NULL, "wait until the data has moved" },
 	{ 'N', true, "no-undo", NULL, "do not keep the present state" },
 	{ 'u', true, "undo", "NAME", "the snapshot that keeps the present state (default undo-N)" },
-	SMV_OPTION_FORCE("even if the origin is open (never if it is mounted)"),
+	SMV_OPTION_FORCE("even if the origin is open (never if mounted), or was changed"),
 	SMV_OPTION_STORE,
 	SMV_OPTION_END
 };

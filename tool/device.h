@@ -44,6 +44,13 @@ int smv_device_flush(struct smv_device *device);
 
 /* Where the device is mounted, NULL: nowhere. To be freed. */
 char *smv_device_mounted(dev_t dev);
+/*
+ * Who uses the device itself: where it is mounted, or what lies on it, but device-mapper devices whose
+ * uuid begins with @own. To be freed; NULL: nobody.
+ */
+char *smv_device_user(dev_t dev, const char *own);
+/* Is the file, or block device, attached to any loop device? Not known: true. */
+bool smv_device_has_loop(const char *path);
 /* Does @dev lie on @on: as a partition of it, or through device-mapper, md or loop? */
 bool smv_device_lies_on(dev_t dev, dev_t on);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */

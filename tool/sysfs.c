@@ -158,3 +158,71 @@ bool smv_device_lies_on(dev_t dev, dev_t on)
 {
 	return lies_on(dev, on, 0);
 }
+
+/* The device that lies on @dev, other than those whose dm uuid begins with @own: its name. */
+static bool find_holder(dev_t dev, const char *own, char *name, size_t bytes)
+{
+	char path[512], uuid[256];
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/holders", major(dev), minor(dev));
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		if (entry->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", entry->d_name);
+		found = !smv_device_sysfs(path, uuid, sizeof(uuid)) ||
+			strncmp(uuid, own, strlen(own));
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name", entry->d_name);
+		if (found && !smv_device_sysfs(path, name, bytes))
+			snprintf(name, bytes, "%s", entry->d_name);
+	}
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	if (S_ISBLK(a->st_mode))
+		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool smv_device_has_loop(const char *path)
+{
+	DIR *dir = opendir("/sys/class/block");
+	struct stat file, backing;
+	struct dirent *entry;
+	bool attached = false;
+
+	if (stat(path, &file))
+		attached = true;
+	while (dir && !attached && (entry = readdir(dir))) {
+		char attribute[300], text[512];
+
+		snprintf(attribute, sizeof(attribute), "/sys/class/block/%s/loop/backing_file",
+			 entry->d_name);
+		attached = entry->d_name[0] != '.' &&
+			   smv_device_sysfs(attribute, text, sizeof(text)) &&
+			   !stat(text, &backing) && same_file(&file, &backing);
+	}
+	if (dir)
+		closedir(dir);
+	return attached;
+}
+
+char *smv_device_user(dev_t dev, const char *own)
+{
+	char *where = smv_device_mounted(dev), *user = NULL;
+	char name[256];
+
+	if (where)
+		user = smv_text_printf("mounted on %s", where);
+	else if (find_holder(dev, own, name, sizeof(name)))
+		user = smv_text_printf("by the device %s", name);
+	free(where);
+	return user;
+}

@@ -88,6 +88,33 @@ t_rollback_refuses_what_cannot_be()
 	clean_check
 }
 
+t_rollback_of_an_origin_changed_without_the_module_is_refused()
+{
+	set_up
+	must smv rollback --wait --no-undo -S ./store data@a
+	printf changed | dd of=origin conv=notrunc status=none
+	refused 1 'data.*without the module.*rollback -f' smv rollback -S ./store data@b
+	must smv rollback -f --no-undo --wait -S ./store data@b
+	out smv list --json ./store >j
+	eq "$(json j '[v["suspect"] for v in j["stores"][0]["volumes"]]')" '[False, True, True]'
+	# the move itself is no such change
+	must smv rollback --wait --no-undo -S ./store data@a
+	clean_check
+}
+
+t_an_origin_without_snapshots_may_be_changed()
+{
+	make_store
+	must smv snapshot -S ./store data a
+	must smv delete --wait -S ./store data@a
+	printf changed | dd of=origin conv=notrunc status=none
+	must smv snapshot -S ./store data b
+	must smv rollback --wait --no-undo -S ./store data@b
+	printf again | dd of=origin conv=notrunc status=none
+	must smv snapshot -S ./store data c
+	refused 1 'data.*without the module' smv rollback -S ./store data@b
+}
+
 t_the_source_may_be_deleted_at_once()
 {
 	set_up

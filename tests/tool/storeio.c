@@ -87,11 +87,29 @@ static void job_done(struct smv_job *job)
 	must("commit", smv_host_commit(&host));
 }
 
+/* As activating it does: what is written through the store is no change without the module. */
+static void drop_fingerprint(struct smv_volume *volume)
+{
+	const u8 none[64] = { 0 };
+	struct smv_volume_info info;
+	u64 lsn;
+	int rc;
+
+	smv_volume_info(volume, &info);
+	if (!memcmp(info.fingerprint, none, sizeof(none)))
+		return;
+	do
+		rc = smv_set_identity(host.store, volume, NULL, none, &lsn);
+	while (smv_host_again(&host, &rc));
+	must("fingerprint", rc);
+}
+
 static void write_origin(struct smv_volume *volume, u64 chunk, u8 byte)
 {
 	struct smv_job job = { 0 };
 	int rc;
 
+	drop_fingerprint(volume);
 	for (;;) {
 		do
 			rc = smv_origin_write(host.store, volume, chunk, &job, &host.miss);

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Origins and those who use them without the module. It promises that an origin
+ * with snapshots has a fingerprint whenever its device is down and nothing is
+ * known to have gone wrong: recorded when it is deactivated and when a snapshot is
+ * taken while it is down; that what was recorded is compared before the
+ * origin, or a snapshot of it, comes up; and that an older one outlives a refusal.
+ *
+ * There is none in mid-rollback, and none after a crash while the origin was up.
+ * Weak side: see fingerprint.c; and the device may be changed between the look at it
+ * and the kernel's claim.
+ */
+#include <stdlib.h>
+#include "fingerprint.h"
+#include "origin.h"
+#include "text.h"
+#include "touched.h"
+
+int smv_touched_compare(struct smv_backend *backend, const struct smv_vol *origin)
+{
+	u8 now[SMV_FINGERPRINT_BYTES];
+	struct smv_device device;
+	char *path;
+	int rc;
+
+	if (!smv_fingerprint_is_set(origin->fingerprint) || !smv_vol_snapshots(backend, origin))
+		return 0;
+	path = smv_origin_find(origin, &rc);
+	if (!path)
+		return 0; /* told when it is to be brought up */
+	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!rc)
+		rc = smv_fingerprint_make(&device, origin->info.sectors, now);
+	if (!rc && memcmp(now, origin->fingerprint, sizeof(now)))
+		rc = -EUCLEAN;
+	smv_device_close(&device);
+	free(path);
+	return rc;
+}
+
+int smv_touched_check(struct smv_backend *backend, const struct smv_vol *origin, const char *way)
+{
+	int rc = smv_touched_compare(backend, origin);
+
+	if (rc == -EUCLEAN)
+		return smv_fail(origin->name,
+				"was changed without the module since it was deactivated: its "
+				"snapshots may be wrong; %s accepts it and marks them suspect",
+				way);
+	if (rc)
+		return smv_fail(origin->name,
+				"cannot be compared with what it was (%s), its snapshots may be "
+				"wrong: check its device; %s accepts it and marks them suspect",
+				strerror(-rc), way);
+	return 0;
+}
+
+static int make(const struct smv_vol *origin, struct smv_device *device, u8 *fingerprint)
+{
+	int rc = smv_device_flush(device);
+
+	return rc ? rc : smv_fingerprint_make(device, origin->info.sectors, fingerprint);
+}
+
+static int find_and_make(const struct smv_vol *origin, u8 *fingerprint)
+{
+	struct smv_device device;
+	int rc;
+	char *path = smv_origin_find(origin, &rc);
+
+	if (!path)
+		return rc;
+	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
+	if (!rc)
+		rc = make(origin, &device, fingerprint);
+	smv_device_close(&device);
+	free(path);
+	return rc;
+}
+
+int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
+		       struct smv_device *device)
+{
+	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+	int rc;
+
+	if (device ? make(origin, device, fingerprint) : find_and_make(origin, fingerprint))
+		memset(fingerprint, 0, sizeof(fingerprint));
+	if (!memcmp(fingerprint, origin->fingerprint, sizeof(fingerprint)))
+		return 0;
+	rc = backend->ops->identity(backend, origin, origin->info.identity, fingerprint);
+	if (!rc)
+		memcpy(origin->fingerprint, fingerprint, sizeof(fingerprint));
+	return rc;
+}
+
+int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,
+		      struct smv_device *device)
+{
+	if (origin->rolling ||
+	    (smv_fingerprint_is_set(origin->fingerprint) && smv_vol_snapshots(backend, origin)))
+		return 0;
+	return smv_touched_record(backend, origin, device);
+}
+
+int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin)
+{
+	int rc = backend->ops->suspect(backend, origin);
+
+	return rc ? rc : smv_touched_record(backend, origin, NULL);
+}
+
+int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin)
+{
+	char uuid[37], own[48], *user = NULL, *path;
+	struct smv_device device;
+	int rc;
+
+	path = smv_origin_find(origin, &rc);
+	if (!path)
+		return 0;
+	smv_text_uuid(backend->info.uuid, uuid);
+	snprintf(own, sizeof(own), "SNAPMV-%s-", uuid);
+	if (!smv_device_open(&device, path, SMV_DEVICE_PEEK) && device.block)
+		user = smv_device_user(device.dev, own);
+	if (device.block && !user && smv_device_has_loop(path))
+		user = smv_text_printf("by a loop device");
+	smv_device_close(&device);
+	if (user)
+		rc = smv_fail(origin->name,
+			      "its device %s is in use without the module (%s): take that away "
+			      "first",
+			      path, user);
+	free(user);
+	free(path);
+	return rc;
+}

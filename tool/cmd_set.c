@@ -171,6 +171,8 @@ static int set_device(const struct smv_args *args, const char *path)
 		rc = smv_fail(name, "is active: snapmv deactivate %s first", name);
 	if (!rc)
 		rc = smv_origin_check(backend, &device);
+	if (!rc)
+		rc = smv_origin_check_new(backend, &device, vol);
 	if (!rc && device.bytes / SMV_SECTOR_BYTES < vol->info.sectors)
 		rc = smv_fail(path, "is smaller than the origin (%s): name the right device",
 			      smv_text_bytes(vol->info.sectors * SMV_SECTOR_BYTES));

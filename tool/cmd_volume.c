@@ -19,31 +19,6 @@
 
 /* -- add ---------------------------------------------------------------------- */
 
-/* The device must not be an origin already. */
-static int check_new(struct smv_backend *backend, const struct smv_device *device)
-{
-	struct smv_device other;
-	bool same;
-	int rc;
-
-	for (u32 i = 0; i < backend->vols; i++) {
-		struct smv_vol *vol = &backend->vol[i];
-		char *path;
-
-		if (!smv_vol_is_visible(vol) || !smv_vol_is_origin(vol) ||
-		    smv_identity_find(vol->info.identity, &path))
-			continue;
-		rc = smv_device_open(&other, path, SMV_DEVICE_PEEK);
-		same = !rc && smv_device_same(device, &other);
-		smv_device_close(&other);
-		free(path);
-		if (same)
-			return smv_fail(device->path, "is registered already, as %s: use that",
-					vol->name);
-	}
-	return 0;
-}
-
 static int add_device(struct smv_backend *backend, const struct smv_device *device,
 		      const char *name)
 {
@@ -93,7 +68,7 @@ static int run_add(const struct smv_args *args)
 	if (!rc)
 		rc = smv_origin_check(backend, &device);
 	if (!rc)
-		rc = check_new(backend, &device);
+		rc = smv_origin_check_new(backend, &device, NULL);
 	if (!rc)
 		rc = add_device(backend, &device, name);
 	smv_device_close(&device);

@@ -282,6 +282,9 @@ t_set_device_says_where_an_origin_is()
 	unchanged 1 'is a snapshot' set -S ./store data@a device=./elsewhere
 	refused 1 'the store itself' smv set -S ./store data device=./store
 	has_way_out
+	truncate -s 16M others
+	must smv add ./store ./others other
+	unchanged 1 'registered already, as other' set -S ./store data device=./others
 	must smv set -S ./store data device=./elsewhere
 	must smv snapshot -S ./store data b
 	truncate -s 1M elsewhere

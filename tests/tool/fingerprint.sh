@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What of an origin's contents is noticed when it was changed without the module.
+
+. "$(dirname "$0")/lib"
+
+# BYTES at OFFSET of the origin
+put()
+{
+	printf "$2" | dd of=origin bs=1 seek="$1" conv=notrunc status=none
+}
+
+noticed()
+{
+	refused 1 'data.*without the module' smv rollback -S ./store data@a
+}
+
+# Of four bytes at OFFSET
+change_is_noticed_at()
+{
+	dd if=origin of=was bs=1 skip="$1" count=4 status=none
+	put "$1" '\1\2\3\4'
+	noticed
+	dd if=was of=origin bs=1 seek="$1" conv=notrunc status=none
+}
+
+t_superblocks_are_noticed_wherever_filesystems_begin()
+{
+	truncate -s 16M store
+	truncate -s 300M origin
+	# a partition at 50 MiB in the MBR, and one at 77 MiB in a GPT
+	put 510 '\125\252'
+	put 454 '\0\220\1\0'
+	put 512 'EFI PART'
+	put 584 '\2\0\0\0'
+	put 592 '\200\0\0\0\200\0\0\0'
+	put 1056 '\0\150\2\0'
+	must smv format ./store
+	must smv add ./store ./origin data
+	must smv snapshot -S ./store data a
+	for mib in 0 1 2 4 8 16 32 64 128 256 50 77; do
+		change_is_noticed_at $((mib * 1048576 + 1024 + 52))
+		change_is_noticed_at $((mib * 1048576 + 65536 + 72))
+	done
+	must smv rollback --wait --no-undo -S ./store data@a
+}
+
+# A clean journal, then one record more at its head, at 40 of its 64 MiB.
+t_the_head_of_an_xfs_journal_is_noticed()
+{
+	truncate -s 16M store
+	truncate -s 400M origin
+	must mkfs.xfs -q -l size=64m origin
+	at=$(xfs_db -c 'sb 0' -c 'print blocksize logstart agblocks agblklog' origin |
+		sed -n 's/ = /=/p' | tr '\n' ';')
+	eval "$at"
+	at=$((((logstart >> agblklog) * agblocks + (logstart & ((1 << agblklog) - 1))) * blocksize))
+	python3 - $at <<-'END'
+		import sys
+		at = int(sys.argv[1])
+		with open('origin', 'r+b') as f:
+		    for sector in range(64 * 2048):
+		        f.seek(at + 512 * sector)
+		        f.write((7 if sector < 40 * 2048 else 6).to_bytes(4, 'big'))
+	END
+	must smv format ./store
+	must smv add ./store ./origin data
+	must smv snapshot -S ./store data a
+	put $((at + 40 * 1048576)) '\0\0\0\7'
+	noticed
+	put $((at + 40 * 1048576)) '\0\0\0\6'
+	must smv rollback --wait --no-undo -S ./store data@a
+}
+
+run_tests "$@"

@@ -208,22 +208,33 @@ static int check_empty(const char *path, bool force)
 	return rc;
 }
 
+static int check_erase(struct smv_device *device, bool force)
+{
+	struct smv_disk_super super;
+	int rc = smv_scan_read(device, &super);
+
+	if (rc && rc != -EUCLEAN && rc != -EOPNOTSUPP)
+		return smv_fail(device->path, "%s", smv_scan_explain(rc));
+	if (!rc && !force && smv_scan_is_elsewhere(&super))
+		return smv_fail(device->path, "in use by another host or not closed by it: "
+					      "deactivate it there, or use -f");
+	return 0;
+}
+
 static int run_erase(const struct smv_args *args)
 {
 	const char *path = args->arg[0];
-	struct smv_disk_super super;
+	bool force = smv_args_has(args, 'f');
 	struct smv_device device;
-	int rc = check_empty(path, smv_args_has(args, 'f'));
+	int rc = check_empty(path, force);
 
 	if (rc)
 		return rc;
 	rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM);
 	if (rc)
 		return rc;
-	rc = smv_scan_read(&device, &super);
-	if (rc && rc != -EUCLEAN && rc != -EOPNOTSUPP) {
-		rc = smv_fail(path, "%s", smv_scan_explain(rc));
-	} else {
+	rc = check_erase(&device, force);
+	if (!rc) {
 		rc = smv_signature_wipe_store(&device);
 		if (rc)
 			rc = smv_fail(path, "cannot be written (%s): check the device",
@@ -234,7 +245,8 @@ static int run_erase(const struct smv_args *args)
 }
 
 static const struct smv_option erase_options[] = {
-	SMV_OPTION_FORCE("even if it has snapshots, or is damaged"), SMV_OPTION_END
+	SMV_OPTION_FORCE("even if it has snapshots, is damaged, or in use elsewhere"),
+	SMV_OPTION_END
 };
 
 const struct smv_command smv_command_erase = {

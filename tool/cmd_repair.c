@@ -185,6 +185,13 @@ static void report(struct json_object *root, bool written, const struct smv_imag
 	       (unsigned long long)image->entries, (unsigned long long)result->losses);
 }
 
+static bool is_elsewhere(struct repairing *r)
+{
+	struct smv_disk_super super;
+
+	return !smv_scan_read(&r->device, &super) && smv_scan_is_elsewhere(&super);
+}
+
 static int run_opened(const struct smv_args *args, struct repairing *r, struct json_object *root)
 {
 	bool force = smv_args_has(args, 'f'), other = args->count == 2;
@@ -199,8 +206,12 @@ static int run_opened(const struct smv_args *args, struct repairing *r, struct j
 	if (!rc)
 		report(root, other || force, &image, &result);
 	if (!rc && !other && !force)
-		rc = smv_fail(args->arg[0], "nothing was written: name a device or file to write "
-					    "to, or use -f to repair it in place");
+		rc = smv_fail(args->arg[0],
+			      "nothing was written: name a device or file to write to, or use -f "
+			      "to repair it in place%s",
+			      is_elsewhere(r) ?
+				      " if nobody uses it, another host has not closed it" :
+				      "");
 	smv_image_free(&image);
 	return rc;
 }

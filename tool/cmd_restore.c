@@ -69,6 +69,9 @@ static int choose_geometry(const struct smv_args *args, struct smv_device *devic
 	struct smv_geometry geometry;
 	int rc = smv_scan_read(device, &super);
 
+	if (!rc && smv_scan_is_elsewhere(&super) && !smv_args_has(args, 'f'))
+		return smv_fail(path, "in use by another host or not closed by it: deactivate it "
+				      "there, or use -f if nobody has it any more");
 	*same = !rc && same_store(&super, &image->super);
 	if (*same) {
 		smv_super_get_geometry(&super, &geometry);
@@ -157,7 +160,7 @@ static int run_restore(const struct smv_args *args)
 }
 
 static const struct smv_option restore_options[] = {
-	SMV_OPTION_FORCE("onto a device that does not hold the store that was dumped"),
+	SMV_OPTION_FORCE("onto a device that holds another store, none, or one in use elsewhere"),
 	SMV_OPTION_END
 };
 

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include "dm.h"
+#include "host_user.h"
 #include "identity.h"
 #include "scan.h"
 #include "super.h"
@@ -52,6 +53,22 @@ int smv_scan_read(struct smv_device *device, struct smv_disk_super *super)
 			result = rc;
 	}
 	return result;
+}
+
+static bool is_known(const u8 *id)
+{
+	static const u8 none[SMV_UUID_BYTES];
+
+	return memcmp(id, none, sizeof(none));
+}
+
+bool smv_scan_is_elsewhere(const struct smv_disk_super *super)
+{
+	u8 host[SMV_UUID_BYTES], boot[SMV_UUID_BYTES];
+
+	smv_host_ids(host, boot);
+	return le32_to_cpu(super->state) & SMV_SUPER_IN_USE && is_known(host) &&
+	       is_known(super->host_id) && memcmp(host, super->host_id, sizeof(host));
 }
 
 const char *smv_scan_explain(int error)
@@ -99,31 +116,6 @@ int smv_scan_peek(const char *path, struct smv_found *found)
 
 /* -- copies --------------------------------------------------------------------- */
 
-/* Is the image file attached to any loop device? */
-static bool is_attached(const char *path)
-{
-	DIR *dir = opendir("/sys/class/block");
-	struct stat file, backing;
-	struct dirent *entry;
-	bool attached = false;
-
-	if (stat(path, &file))
-		attached = true; /* not known: the careful answer */
-	while (dir && !attached && (entry = readdir(dir))) {
-		char attribute[300], text[512];
-
-		snprintf(attribute, sizeof(attribute), "/sys/class/block/%s/loop/backing_file",
-			 entry->d_name);
-		attached = entry->d_name[0] != '.' &&
-			   smv_device_sysfs(attribute, text, sizeof(text)) &&
-			   !stat(text, &backing) && backing.st_dev == file.st_dev &&
-			   backing.st_ino == file.st_ino;
-	}
-	if (dir)
-		closedir(dir);
-	return attached;
-}
-
 bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
 {
 	char *table = smv_dm_table(dm_name);
@@ -135,7 +127,7 @@ bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
 	if (!known)
 		return false;
 	if (!found->dev)
-		return !is_attached(found->path);
+		return !smv_device_has_loop(found->path);
 	return !smv_device_lies_on(dev, found->dev) && !smv_device_lies_on(found->dev, dev);
 }
 

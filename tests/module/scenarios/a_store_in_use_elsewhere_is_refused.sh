@@ -9,6 +9,8 @@ echo 11111111111111111111111111111111 >/etc/machine-id
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data
 smv activate "$store"
+must dmsetup message s0 0 sync
+run dd if="$store" of="$T/empty" bs=1M iflag=direct status=none
 stamp write /dev/mapper/s0-data --tag 1 --map a.map
 smv snapshot data a
 stamp write /dev/mapper/s0-data --tag 2 --random 30
@@ -24,12 +26,17 @@ sum=$(sumdev "$later")
 mustfail 'in use' snapmv activate "$later"
 mustfail 'in use by another host.*-f' snapmv snapshot -S "$later" data b
 mustfail 'in use by another host' snapmv delete -S "$later" data@a
+must sh -c "snapmv dump '$later' >'$T/dump'"
+mustfail 'in use by another host' snapmv restore "$T/dump" "$later"
+mustfail 'another host has not closed' snapmv repair "$later"
 table="0 $(sectors "$later") snap-mv-store $later"
 ! dmsetup create no --table "$table 2 host 22222222222222222222222222222222" 2>/dev/null ||
 	fail 'the module takes what is in use elsewhere'
 must sh -c "dmesg | tail -n 5 | grep 'in use on another host'"
 eq "$(sumdev "$later")" "$sum" 'the store'
 smv list "$later"
+mustfail 'in use by another host' snapmv erase "$T/empty"
+rm "$T/empty"
 # its own host may have it back
 echo 11111111111111111111111111111111 >/etc/machine-id
 dm_make probe "$table 2 host 11111111111111111111111111111111"

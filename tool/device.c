@@ -2,9 +2,10 @@
 /*
  * Devices and image files. It promises that a device opened to be changed is
  * this process's alone (O_EXCL for block devices: whatever is mounted or under
- * a device-mapper device refuses; a lock on the file besides, which other runs of
- * the tool wait for), and that no page cache lies between us and the device
- * (the module's own writes do not pass through it).
+ * a device-mapper device refuses; so does a loop device on it, which claims
+ * nothing itself; a lock on the file besides, which other runs of the tool wait
+ * for), and that no page cache lies between us and the device (the module's own
+ * writes do not pass through it).
  *
  * All transfers go through one aligned buffer. A crash leaves what was
  * written and flushed; the order is the engine's. Weak side: an image file on a
@@ -74,6 +75,8 @@ static int open_fds(struct smv_device *device, const char *path, enum smv_device
 	rc = check_kind(device, device->lock_fd);
 	if (!rc && mode != SMV_DEVICE_PEEK)
 		rc = lock_file(device->lock_fd, claim ? LOCK_EX : LOCK_SH);
+	if (!rc && claim && smv_device_has_loop(path))
+		rc = -EBUSY;
 	if (rc)
 		return rc;
 	rc = open_direct(path, (mode == SMV_DEVICE_CLAIM ? O_RDWR : O_RDONLY) |

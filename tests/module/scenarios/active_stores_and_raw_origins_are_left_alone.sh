@@ -46,3 +46,22 @@ smv erase -f "$store"
 forget_store "$store"
 mustfail 'no store|not a store|holds no|format' snapmv activate "$store"
 fsck "$origin"
+
+# A loop device claims nothing of what it lies on.
+run modprobe loop
+truncate -s 32M "$T/image"
+for below in "$store" "$T/image"; do
+	loop=$(losetup -f)
+	run losetup -o 1M "$loop" "$below"
+	mkfs ext4 "$loop"
+	mnt "$loop" loop
+	make_files /mnt/loop 5
+	run sync
+	mustfail 'use' snapmv format -f "$below"
+	verify_files /mnt/loop
+	unmnt loop
+	fsck "$loop"
+	run losetup -d "$loop"
+done
+smv format "$T/image"
+forget_store "$T/image"

@@ -99,14 +99,22 @@ static const char *of_block(const struct smv_device *device, char *text, size_t 
 	return NULL;
 }
 
-static char *stable_path(const char *path)
+static char *stable_path(const struct smv_device *device)
 {
-	char *real;
+	const char *path = device->path;
+	char *real, *node;
 
 	if (!strncmp(path, "/dev/disk/", 10) || !strncmp(path, "/dev/mapper/", 12))
 		return smv_text_printf("%s", path);
 	real = realpath(path, NULL);
-	return real ? real : smv_text_printf("%s", path);
+	if (!real)
+		return smv_text_printf("%s", path);
+	/* a number that the next device to be made gets after a reboot */
+	node = strncmp(real, "/dev/dm-", 8) ? NULL : smv_identity_node(device->dev);
+	if (!node)
+		return real;
+	free(real);
+	return node;
 }
 
 /* Texts that would not survive as one line are no identity. */
@@ -130,7 +138,7 @@ int smv_identity_make(const struct smv_device *device, char *text)
 		if (rc != -ENOTUNIQ)
 			return 0;
 	}
-	path = stable_path(device->path);
+	path = stable_path(device);
 	rc = strlen(path) + 6 > SMV_IDENTITY_BYTES ? -ENAMETOOLONG : 0;
 	if (!rc)
 		sprintf(text, "path:%s", path);

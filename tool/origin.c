@@ -48,6 +48,7 @@ char *smv_origin_find(const struct smv_vol *origin, int *error)
 	return path;
 }
 
+/* Or the store on the device: what is preserved of it would change it. */
 static bool lies_on_store(struct smv_backend *backend, const struct smv_device *device)
 {
 	struct smv_device store;
@@ -56,7 +57,8 @@ static bool lies_on_store(struct smv_backend *backend, const struct smv_device *
 	if (!smv_device_open(&store, backend->device, SMV_DEVICE_PEEK)) {
 		same = smv_device_same(device, &store);
 		if (!same && device->block && store.block)
-			same = smv_device_lies_on(device->dev, store.dev);
+			same = smv_device_lies_on(device->dev, store.dev) ||
+			       smv_device_lies_on(store.dev, device->dev);
 	}
 	smv_device_close(&store);
 	return same;
@@ -71,8 +73,9 @@ int smv_origin_check(struct smv_backend *backend, const struct smv_device *devic
 			return smv_fail(device->path,
 					"is a volume of this store: name another device");
 	if (lies_on_store(backend, device))
-		return smv_fail(device->path,
-				"is the store itself, or lies on it: name another device");
+		return smv_fail(
+			device->path,
+			"is the store itself, lies on it, or it on this: name another device");
 	return 0;
 }
 

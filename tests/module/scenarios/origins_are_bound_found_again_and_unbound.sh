@@ -15,6 +15,17 @@ mustfail 'store' snapmv add "$store" "$store" data
 mustfail 'store|format' snapmv add "$fresh" /dev/mapper/lin data
 mustfail 'name' snapmv add "$store" /dev/mapper/lin 'da ta'
 eq "$(snapmv list -q)" '' 'origins after refusals'
+dm_make on "0 65536 linear $fresh 0"
+smv format -l on /dev/mapper/on
+mustfail 'it on this' snapmv add /dev/mapper/on "$fresh" data
+# a number is no name
+dm_make plain "0 16384 linear $disk 16384"
+smv add on/ "/dev/$(kname /dev/mapper/plain)" data
+eq "$(json '.stores[] | select(.label == "on") | .volumes[0].identity' list)" path:/dev/mapper/plain
+smv erase /dev/mapper/on
+forget_store /dev/mapper/on
+dm_remove plain
+dm_remove on
 smv add "$store" /dev/mapper/lin data
 mustfail 'name' snapmv add "$store" "$disk" data
 mustfail 'registered|already' snapmv add "$store" /dev/mapper/lin data2

@@ -46,6 +46,7 @@ must stamp check /dev/mapper/s0-data --tag 1
 stamp write /dev/mapper/s0-data --tag 2
 smv deactivate s0
 mustfail 'has 1 snapshot|has snapshots' snapmv remove -S "$store" data
+mustfail 'an origin of the store s0' snapmv format /dev/mapper/other
 
 # Without its device: the store comes up, the origin is named; another device
 # with a copy of the data is not taken for it.

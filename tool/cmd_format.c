@@ -218,7 +218,7 @@ const struct smv_command smv_command_format = {
 
 /* -- erase ------------------------------------------------------------------ */
 
-/* Does the store hold snapshots? A store that cannot be opened counts as one that does. */
+/* Does the store hold snapshots, or data on its way to an origin? A store that cannot be opened counts as one that does. */
 static int check_empty(const char *path, bool force)
 {
 	struct smv_backend *backend = NULL;
@@ -236,6 +236,13 @@ static int check_empty(const char *path, bool force)
 	else if (!rc && snapshots)
 		rc = smv_fail(path, "the store has %llu snapshots: delete them first, or use -f",
 			      (unsigned long long)snapshots);
+	for (u32 i = 0; !rc && i < backend->vols; i++)
+		if (backend->vol[i].rolling)
+			rc = smv_fail(path,
+				      "a rollback of %s is running, its raw device is a mix that "
+				      "the store alone can complete: wait, see snapmv status, or "
+				      "use -f",
+				      backend->vol[i].name);
 	if (smv_backend_close(backend, path) && !rc)
 		rc = 1;
 	return rc;
@@ -278,7 +285,8 @@ static int run_erase(const struct smv_args *args)
 }
 
 static const struct smv_option erase_options[] = {
-	SMV_OPTION_FORCE("even if it has snapshots, is damaged, or in use elsewhere"),
+	SMV_OPTION_FORCE(
+		"even if it has snapshots, a rollback runs, it is damaged or in use elsewhere"),
 	SMV_OPTION_END
 };
 

@@ -124,6 +124,9 @@ t_the_source_may_be_deleted_at_once()
 	clean_check
 	out smv status ./store | grep -q 'to a deleted snapshot' || fail 'not in status'
 	eq "$(values data@undo-1)" '2 2 1 0 '
+	must smv delete -S ./store data@undo-1
+	refused 1 'rollback of data' smv erase ./store
+	eq "$(values data)" '1 9 1 9 '
 }
 
 t_an_undo_name_that_is_taken_is_passed_over()

@@ -46,9 +46,9 @@ int smv_device_flush(struct smv_device *device);
 char *smv_device_mounted(dev_t dev);
 /*
  * Who uses the device itself: where it is mounted, or what lies on it, but device-mapper devices whose
- * uuid begins with @own. To be freed; NULL: nobody.
+ * uuid @is_own takes. To be freed; NULL: nobody.
  */
-char *smv_device_user(dev_t dev, const char *own);
+char *smv_device_user(dev_t dev, bool (*is_own)(void *context, const char *uuid), void *context);
 /* Is the file, or block device, attached to any loop device? Not known: true. */
 bool smv_device_has_loop(const char *path);
 /* Does @dev lie on @on: as a partition of it, or through device-mapper, md or loop? */

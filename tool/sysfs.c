@@ -159,8 +159,9 @@ bool smv_device_lies_on(dev_t dev, dev_t on)
 	return lies_on(dev, on, 0);
 }
 
-/* The device that lies on @dev, other than those whose dm uuid begins with @own: its name. */
-static bool find_holder(dev_t dev, const char *own, char *name, size_t bytes)
+/* The device that lies on @dev, other than those that @is_own takes: its name. */
+static bool find_holder(dev_t dev, bool (*is_own)(void *context, const char *uuid), void *context,
+			char *name, size_t bytes)
 {
 	char path[512], uuid[256];
 	struct dirent *entry;
@@ -173,8 +174,7 @@ static bool find_holder(dev_t dev, const char *own, char *name, size_t bytes)
 		if (entry->d_name[0] == '.')
 			continue;
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", entry->d_name);
-		found = !smv_device_sysfs(path, uuid, sizeof(uuid)) ||
-			strncmp(uuid, own, strlen(own));
+		found = !smv_device_sysfs(path, uuid, sizeof(uuid)) || !is_own(context, uuid);
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/name", entry->d_name);
 		if (found && !smv_device_sysfs(path, name, bytes))
 			snprintf(name, bytes, "%s", entry->d_name);
@@ -214,14 +214,14 @@ bool smv_device_has_loop(const char *path)
 	return attached;
 }
 
-char *smv_device_user(dev_t dev, const char *own)
+char *smv_device_user(dev_t dev, bool (*is_own)(void *context, const char *uuid), void *context)
 {
 	char *where = smv_device_mounted(dev), *user = NULL;
 	char name[256];
 
 	if (where)
 		user = smv_text_printf("mounted on %s", where);
-	else if (find_holder(dev, own, name, sizeof(name)))
+	else if (find_holder(dev, is_own, context, name, sizeof(name)))
 		user = smv_text_printf("by the device %s", name);
 	free(where);
 	return user;

@@ -110,26 +110,47 @@ int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin)
 	return rc ? rc : smv_touched_record(backend, origin, NULL);
 }
 
+struct own {
+	struct smv_backend *backend;
+	const struct smv_vol *origin;
+};
+
+/* The origin's own volumes lie on it, of this store; one that is not in the table is new. */
+static bool is_own(void *context, const char *uuid)
+{
+	const struct own *own = context;
+	char text[37], prefix[48];
+	struct smv_vol *vol;
+	u64 number;
+
+	smv_text_uuid(own->backend->info.uuid, text);
+	snprintf(prefix, sizeof(prefix), "SNAPMV-%s-", text);
+	if (strncmp(uuid, prefix, strlen(prefix)) ||
+	    smv_text_number(uuid + strlen(prefix), &number) || !number)
+		return false;
+	vol = smv_vol_number(own->backend, number);
+	return !vol || vol->info.origin == own->origin->info.number;
+}
+
 int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin)
 {
-	char uuid[37], own[48], *user = NULL, *path;
+	struct own own = { backend, origin };
 	struct smv_device device;
+	char *user = NULL, *path;
 	int rc;
 
 	path = smv_origin_find(origin, &rc);
 	if (!path)
 		return 0;
-	smv_text_uuid(backend->info.uuid, uuid);
-	snprintf(own, sizeof(own), "SNAPMV-%s-", uuid);
 	if (!smv_device_open(&device, path, SMV_DEVICE_PEEK) && device.block)
-		user = smv_device_user(device.dev, own);
+		user = smv_device_user(device.dev, is_own, &own);
 	if (device.block && !user && smv_device_has_loop(path))
 		user = smv_text_printf("by a loop device");
 	smv_device_close(&device);
 	if (user)
 		rc = smv_fail(origin->name,
-			      "its device %s is in use without the module (%s): take that away "
-			      "first",
+			      "its device %s is in use without the module, or as another origin "
+			      "(%s): take that away first",
 			      path, user);
 	free(user);
 	free(path);

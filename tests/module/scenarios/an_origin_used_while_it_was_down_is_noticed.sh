@@ -79,3 +79,19 @@ smv activate s0/data
 mustfail 'data.*in use without the module.*s0-data' snapmv activate -f "$store2"
 mustfail 'data.*in use without the module' snapmv snapshot s1/data a
 eq "$(suspect data@a)" false
+smv deactivate s0
+smv deactivate s1
+
+# two origins whose paths have come to lead to one device
+mkdir -p /dev/disk
+mkdisk other 64M
+ln -s "$origin" /dev/disk/one
+ln -s "$other" /dev/disk/two
+smv remove -S "$store2" data
+smv add "$store2" /dev/disk/one one
+smv add "$store2" /dev/disk/two two
+ln -sfn "$origin" /dev/disk/two
+mustfail 'two.*in use.*s1-one' snapmv activate "$store2"
+eq "$(dmsetup ls --target snap-mv-origin | awk '{print $1}')" s1-one 'active origins'
+smv deactivate s1
+rm -r /dev/disk

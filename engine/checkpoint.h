@@ -5,6 +5,8 @@
 
 #include "command.h"
 
+/* The maps, with room for what is changed between checkpoints, or found in the journal. -ENOMEM. */
+int smv_checkpoint_init_maps(struct smv_store *store);
 /* Allocates. @super: the superblock that the store was opened with. -ENOMEM. */
 int smv_checkpoint_init(struct smv_store *store, const struct smv_disk_super *super);
 void smv_checkpoint_exit(struct smv_store *store);

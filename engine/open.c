@@ -40,9 +40,6 @@ enum phase {
 	PHASES,
 };
 
-#define OVERLAY_DEFAULT 131072u
-#define OVERLAY_LEAST 64u
-
 /*
  * Of one slot: the other one's checkpoint is not a second best, its nodes may have been
  * overwritten since.
@@ -149,48 +146,10 @@ static int check_use(struct smv_store *store, const struct smv_opening *opening,
 	return refuse(store, -EBUSY, "the store is in use on another host");
 }
 
-/*
- * Changes between checkpoints at run time. A small store gets by with few, since
- * what one checkpoint may write has to be kept back from it.
- */
-static u32 overlay_limit(const struct smv_store *store)
-{
-	u64 limit = store->limits.overlay_entries;
-	u64 chunks = 2 * store->geometry.chunks + 256;
-
-	if (!limit)
-		limit = chunks < OVERLAY_DEFAULT ? chunks : OVERLAY_DEFAULT;
-	return limit < OVERLAY_LEAST ? OVERLAY_LEAST : (u32)limit;
-}
-
-/* Recovery takes in whatever the ring holds: @bytes of records for each change at least. */
-static u32 ring_entries(const struct smv_store *store, size_t bytes)
-{
-	return (u32)(store->geometry.journal_blocks * (SMV_JOURNAL_RECORD_BYTES / bytes));
-}
-
-static int set_up_maps(struct smv_store *store)
-{
-	const size_t head = sizeof(struct smv_disk_record);
-	/* One record, two changes: less for each than a deletion takes. */
-	u32 exceptions = ring_entries(store, (head + sizeof(struct smv_disk_record_rekey)) / 2);
-	u32 volumes = store->limits.volumes + ring_entries(store, head + sizeof(__le64));
-	int error;
-
-	store->overlay_limit = overlay_limit(store);
-	if (exceptions < store->overlay_limit)
-		exceptions = store->overlay_limit;
-	error = smv_map_init(&store->exceptions, &store->host, sizeof(struct smv_disk_value),
-			     exceptions, store->overlay_limit);
-	return error ? error :
-		       smv_map_init(&store->volumes, &store->host, sizeof(struct smv_disk_volume),
-				    volumes, SMV_VOLUME_CHANGES);
-}
-
 static int set_up_layers(struct smv_store *store, const struct smv_disk_super *super)
 {
 	const struct smv_geometry *geometry = &store->geometry;
-	int error = set_up_maps(store);
+	int error = smv_checkpoint_init_maps(store);
 
 	if (!error)
 		error = smv_recent_init(&store->recent, &store->host);

@@ -306,7 +306,7 @@ t_repair_of_announcements_that_cannot_be_loses_what_they_speak_of()
 	io write data 5 1 write data@b 6 1 write data 7 1 quit
 	cp store was
 	plant watermark 1000
-	heals watermark 2 '^data@a: is suspect'
+	heals watermark 3 '^data@a: is suspect'
 }
 
 # Nothing that is read is lost: the cleaner gets to know of it.

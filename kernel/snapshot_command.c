@@ -256,7 +256,7 @@ int smv_command_snapshot(struct smv_command *command)
 	    (command->argc - 2) / 3 > SMV_SNAPSHOT_PARTS || kstrtou64(command->argv[0], 10, &now) ||
 	    kstrtouint(command->argv[1], 10, &freeze) || freeze > 1)
 		return -EINVAL;
-	point = kzalloc(sizeof(*point), GFP_KERNEL);
+	point = kzalloc(sizeof(*point), GFP_NOIO);
 	if (!point)
 		return -ENOMEM;
 	point->dev = command->dev;
@@ -390,7 +390,7 @@ int smv_command_rollback(struct smv_command *command)
 	if (kstrtou64(command->argv[2], 10, &now) || kstrtouint(command->argv[3], 10, &force) ||
 	    force > 1)
 		return -EINVAL;
-	point = kzalloc(sizeof(*point), GFP_KERNEL);
+	point = kzalloc(sizeof(*point), GFP_NOIO);
 	if (!point)
 		return -ENOMEM;
 	point->dev = command->dev;

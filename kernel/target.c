@@ -9,6 +9,7 @@
  * smv_vol. The dm device of the store is held open by every target, so that it
  * cannot be removed under them. A store on whose node the origin lies is refused.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "dev.h"
@@ -167,6 +168,7 @@ static void target_features(struct dm_target *ti)
 int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool snapshot)
 {
 	struct smv_target *target;
+	unsigned int noio;
 	int r;
 
 	if (argc != 3) {
@@ -181,8 +183,11 @@ int smv_target_new(struct dm_target *ti, unsigned int argc, char **argv, bool sn
 	target->ti = ti;
 	r = target_devices(target, argv, snapshot);
 	if (!r) {
+		/* What is written out may be held for space, until a delete, which takes this lock. */
 		mutex_lock(&target->dev->command);
+		noio = memalloc_noio_save();
 		r = target_open(target, argv[1], snapshot);
+		memalloc_noio_restore(noio);
 		mutex_unlock(&target->dev->command);
 	}
 	if (r) {

@@ -69,10 +69,10 @@ static int choose_geometry(const struct smv_args *args, struct smv_device *devic
 	struct smv_geometry geometry;
 	int rc = smv_scan_read(device, &super);
 
+	*same = !rc && same_store(&super, &image->super);
 	if (!rc && smv_scan_is_elsewhere(&super) && !smv_args_has(args, 'f'))
 		return smv_fail(path, "in use by another host or not closed by it: deactivate it "
 				      "there, or use -f if nobody has it any more");
-	*same = !rc && same_store(&super, &image->super);
 	if (*same) {
 		smv_super_get_geometry(&super, &geometry);
 		smv_super_put_geometry(&image->super, &geometry);

@@ -94,20 +94,49 @@ static int check_count(const struct smv_command *command, const struct smv_args 
 	return 0;
 }
 
-static bool is_help(const char *arg)
+/* Is @arg --help, or -h among others? *next: the word behind it is its argument. */
+static bool asks_help(const struct smv_command *command, const char *arg, bool *next)
 {
-	return !strcmp(arg, "-h") || !strcmp(arg, "--help");
+	const struct smv_option *o;
+
+	*next = false;
+	if (!strncmp(arg, "--", 2)) {
+		o = find_long(command, arg + 2, strlen(arg + 2));
+		*next = o && o->argument;
+		return !strcmp(arg, "--help");
+	}
+	for (const char *p = arg + 1; *arg == '-' && *p; p++) {
+		if (*p == 'h')
+			return true;
+		o = find_short(command, *p);
+		if (o && o->argument) {
+			*next = !p[1];
+			break;
+		}
+	}
+	return false;
+}
+
+static bool wants_help(const struct smv_command *command, int argc, char **argv)
+{
+	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++) {
+		bool next;
+
+		if (asks_help(command, argv[i], &next))
+			return true;
+		i += next;
+	}
+	return false;
 }
 
 int smv_args_parse(const struct smv_command *command, int argc, char **argv, struct smv_args *args)
 {
 	memset(args, 0, sizeof(*args));
 	args->arg = smv_text_alloc((argc + 1) * sizeof(char *));
-	for (int i = 0; i < argc && strcmp(argv[i], "--"); i++)
-		if (is_help(argv[i])) {
-			smv_args_help(command);
-			return 1;
-		}
+	if (wants_help(command, argc, argv)) {
+		smv_args_help(command);
+		return 1;
+	}
 	for (int i = 0; i < argc; i++) {
 		int rc = 0;
 

@@ -102,6 +102,21 @@ t_options_may_stand_anywhere_and_end_with_two_dashes()
 	must smv list -st ./store
 }
 
+t_help_is_not_taken_for_another_options_argument()
+{
+	make_store
+	must smv snapshot -S ./store -m -h data a
+	must smv snapshot -S ./store data b --memo --help
+	must smv list ./store
+	grep -q '^data@a .* -h$' .out && grep -q '^data@b .* --help$' .out || fail "$(cat .out)"
+	refused 1 '-h is no legal label' smv format -f -l -h ./store
+	for h in -fh -hf '-l x -h' '--label --help --help' '--label=x --help'; do
+		# shellcheck disable=SC2086
+		out smv format $h ./store | grep -q '^usage: snapmv format' || fail "$h"
+	done
+	clean_check
+}
+
 each_input()	# STATUS PATTERN PATH
 {
 	[ -e "$T/dump" ] || {

@@ -21,22 +21,20 @@ static int parse_number(const char *text, u64 most, u32 *number)
 	return 0;
 }
 
-/* "10%", "2.5%", "125" (permille) */
+/* "10%", "2.5%" */
 static int parse_low_water(const char *text, u32 *permille)
 {
-	char unit[3] = "";
-	u32 whole, tenth = 0;
-	int used = 0;
+	size_t whole = strspn(text, "0123456789");
+	const char *rest = text + whole;
+	u32 tenth = 0;
 
-	if (sscanf(text, "%3u.%1u%n", &whole, &tenth, &used) != 2 || !used) {
-		tenth = 0;
-		if (sscanf(text, "%3u%n", &whole, &used) != 1)
-			return -EINVAL;
+	if (rest[0] == '.' && rest[1] >= '0' && rest[1] <= '9') {
+		tenth = (u32)(rest[1] - '0');
+		rest += 2;
 	}
-	if (*text < '0' || *text > '9' || strcmp(text + used, "%") || whole > 100)
+	if (!whole || whole > 3 || strcmp(rest, "%"))
 		return -EINVAL;
-	(void)unit;
-	*permille = whole * 10 + tenth;
+	*permille = (u32)atoi(text) * 10 + tenth;
 	return *permille > 1000 ? -EINVAL : 0;
 }
 

@@ -262,9 +262,10 @@ t_set_changes_settings_together_or_not_at_all()
 	unchanged 1 'not possible' set ./store throttle=0 policy=maybe
 	unchanged 1 'not possible' set ./store policy=
 	for bad in hold-timeout=-1 hold-timeout=x hold-timeout=5000000000 \
-		low-water=101% low-water=x% low-water=10 low-water=% low-water=-1% throttle=fast \
+		low-water=101% low-water=x% low-water=10 low-water=% low-water=-1% low-water=100.1% \
+		low-water=1.25% low-water=.5% low-water=1.% 'low-water=1. 5%' throttle=fast \
 		throttle=-5 throttle=1K label= label=a/b label=abcdefghijklmnopqrstuvwxyz012345; do
-		unchanged 1 'not possible' set ./store policy=drop $bad
+		unchanged 1 'not possible' set ./store policy=drop "$bad"
 		has_way_out
 	done
 	clean_check

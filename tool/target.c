@@ -348,12 +348,14 @@ int smv_target_open(const struct smv_args *args, char *const *names, u32 count, 
 int smv_target_open_store(const struct smv_args *args, const char *name, bool write,
 			  struct smv_backend **backend)
 {
+	struct smv_target target = { .store = (char *)name, .is_store = true };
+
 	*backend = NULL;
 	if (*name == '/' || *name == '.' || strchr(name, '/'))
 		return open_target(args, name, write, backend);
 	if (!smv_name_is_label(name))
 		return smv_fail(name, "is no legal label of a store: see snapmv(8), NAMES");
-	return open_label(name, name, write, backend);
+	return open_one(smv_args_get(args, 'S'), name, &target, write, backend);
 }
 
 struct smv_vol *smv_target_vol(struct smv_backend *backend, const char *name)

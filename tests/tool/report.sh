@@ -40,6 +40,25 @@ t_list_takes_a_store_an_origin_or_a_snapshot()
 	eq "$(out smv list -S ./store data | wc -l)" 4
 }
 
+t_a_label_is_one_beside_the_device_too()
+{
+	truncate -s 16M store
+	truncate -s 4M origin
+	must smv format -l mine ./store
+	must smv add ./store ./origin data
+	for name in mine mine/; do
+		out smv status -S ./store $name | grep -q '^mine/' || fail "status $name"
+		eq "$(out smv list -q -S ./store $name)" data
+		must smv set -S ./store $name policy=hold
+	done
+	refused 1 'labelled mine' smv status -S ./store other
+	refused 1 'other.*no such volume' smv list -S ./store other
+	refused 1 'labelled mine' smv set -S ./store other policy=drop
+	# a volume of this name comes first
+	must smv rename -S ./store data mine
+	eq "$(out smv list -S ./store mine | wc -l)" 2
+}
+
 t_a_deleted_parent_is_shown_as_deleted()
 {
 	make_store

@@ -35,17 +35,7 @@ struct activation {
 	bool read_only;
 	bool quiet; /* prints no paths */
 	bool compared; /* the store was just brought up, all its origins have been looked at */
-	char *missing; /* what could not be brought up, for the one line at the end */
 };
-
-static void note_missing(struct activation *a, const char *what, const char *why)
-{
-	char *text = a->missing ? smv_text_printf("%s; %s: %s", a->missing, what, why) :
-				  smv_text_printf("%s: %s", what, why);
-
-	free(a->missing);
-	a->missing = text;
-}
 
 static void print_path(const struct activation *a, const char *dm_name)
 {
@@ -421,15 +411,9 @@ static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, str
 	if (!origin)
 		return smv_fail(vol->name, "its origin is missing: run snapmv check");
 	path = smv_origin_find(origin, &rc);
-	if (!path) {
-		char *why = smv_text_printf("%s (%s), snapmv set %s device=DEV if it is elsewhere",
-					    smv_origin_explain(rc), origin->info.identity,
-					    origin->name);
-
-		note_missing(a, vol->name, why);
-		free(why);
-		return 0;
-	}
+	if (!path)
+		return smv_fail(vol->name, "%s (%s), snapmv set %s device=DEV if it is elsewhere",
+				smv_origin_explain(rc), origin->info.identity, origin->name);
 	rc = check_down(backend, origin, a);
 	if (!rc)
 		rc = bring_up(backend, vol, path, a);
@@ -539,6 +523,7 @@ static int run_activate(const struct smv_args *args)
 	for (int i = 0; i < args->count; i++)
 		if (a.read_only && is_store(args->arg[i]))
 			return smv_usage("-r is for volumes");
+	smv_text_gather();
 	if (all)
 		rc = activate_all(&a);
 	for (int i = 0; i < args->count; i++) {
@@ -550,10 +535,7 @@ static int run_activate(const struct smv_args *args)
 			rc |= activate_named(args, args->arg[i], &a);
 		free(path);
 	}
-	if (a.missing)
-		rc = smv_fail(NULL, "%s", a.missing);
-	free(a.missing);
-	return rc;
+	return smv_text_tell() | rc;
 }
 
 static const struct smv_option options[] = {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the tool says. It promises: at most one line on stderr, of the form
- * "snapmv: COMMAND OBJECT: what: way out"; and that no byte of a store, a device
+ * "snapmv: COMMAND OBJECT: what: way out" (several behind "; " where they are gathered); and that no byte of a store, a device
  * or an argument reaches a terminal as a control character.
  *
  * Everything printed goes through smv_text_put() or is made of numbers and
@@ -17,6 +17,8 @@
 static const char *command = "";
 static bool failed;
 static int muted; /* depth */
+static bool gathering;
+static char *gathered;
 static bool progress_shown;
 
 void smv_text_command(const char *name)
@@ -77,23 +79,59 @@ char *smv_text_printf(const char *format, ...)
 	return text;
 }
 
-static void print_failure(const char *object, const char *text)
+static void print_line(const char *text)
 {
-	if (failed || muted)
-		return;
 	failed = true;
 	smv_progress_end();
 	fputs("snapmv: ", stderr);
 	smv_text_put(stderr, command);
-	if (object) {
-		if (*command)
-			fputc(' ', stderr);
-		smv_text_put(stderr, object);
-	}
-	if (*command || object)
-		fputs(": ", stderr);
-	smv_text_put(stderr, text);
+	smv_text_put(stderr, *command ? text : text + strspn(text, ": "));
 	fputc('\n', stderr);
+}
+
+static bool is_kept(const char *one)
+{
+	const char *at = gathered + strspn(gathered, ": ");
+
+	while (at && strncmp(at, one, strlen(one))) {
+		at = strstr(at, "; ");
+		at = at ? at + 2 : NULL;
+	}
+	return at;
+}
+
+/* Once: several objects may have failed for one reason. */
+static void keep_failure(const char *object, const char *text)
+{
+	char *one = smv_text_printf("%s%s%s", object ? object : "", object ? ": " : "", text);
+	char *all = NULL;
+
+	if (!gathered)
+		all = smv_text_printf("%s%s", object ? " " : ": ", one);
+	else if (!is_kept(one))
+		all = smv_text_printf("%s; %s", gathered, one);
+	free(one);
+	if (!all)
+		return;
+	free(gathered);
+	gathered = all;
+}
+
+static void print_failure(const char *object, const char *text)
+{
+	char *line;
+
+	if (muted)
+		return;
+	if (gathering) {
+		keep_failure(object, text);
+		return;
+	}
+	if (failed)
+		return;
+	line = smv_text_printf("%s%s: %s", object ? " " : "", object ? object : "", text);
+	print_line(line);
+	free(line);
 }
 
 int smv_fail(const char *object, const char *format, ...)
@@ -106,6 +144,23 @@ int smv_fail(const char *object, const char *format, ...)
 	va_end(list);
 	print_failure(object, text);
 	free(text);
+	return 1;
+}
+
+void smv_text_gather(void)
+{
+	gathering = true;
+}
+
+int smv_text_tell(void)
+{
+	gathering = false;
+	if (!gathered)
+		return 0;
+	if (!failed)
+		print_line(gathered);
+	free(gathered);
+	gathered = NULL;
 	return 1;
 }
 

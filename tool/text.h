@@ -16,6 +16,9 @@ int smv_fail(const char *object, const char *format, ...) __attribute__((format(
 /* The same for wrong usage; returns 2. */
 int smv_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 bool smv_text_failed(void);
+/* From now on failures are kept; smv_text_tell() prints them all, as one line. 1 if there are any. */
+void smv_text_gather(void);
+int smv_text_tell(void);
 /* While muted, failures are neither printed nor remembered. Pairs may nest. */
 void smv_text_mute(bool mute);
 

@@ -131,6 +131,15 @@ each_input()	# STATUS PATTERN PATH
 	done
 }
 
+t_activate_names_all_that_did_not_come_up()
+{
+	make_store
+	refused 1 '^snapmv: activate ./nosuch: no such' smv activate ./nosuch
+	refused 1 '^snapmv: activate ./nosuch: no such.*; ./store: is a file.*; ./other: no such' \
+		smv activate ./nosuch ./store ./other ./nosuch
+	eq "$(grep -o ./nosuch: .err | wc -l)" 1 'how often it is named'
+}
+
 t_missing_files_are_refused_by_every_command()
 {
 	truncate -s 1M device

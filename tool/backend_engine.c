@@ -12,6 +12,7 @@
  */
 #include <stdlib.h>
 #include "backend.h"
+#include "dm.h"
 #include "host_user.h"
 #include "mover.h"
 #include "origin.h"
@@ -337,6 +338,8 @@ static int open_failed(const char *path, int rc, const char *reason)
 	case EBUSY:
 		return smv_fail(path, "in use by another host or not closed by it: deactivate it "
 				      "there, or activate it here with -f");
+	case EPERM:
+		return smv_fail(path, "permission denied: run as root");
 	case ENOSPC:
 		return smv_fail(path, "the device is smaller than the store on it: attach the "
 				      "whole device");
@@ -355,7 +358,10 @@ int smv_engine_open(const char *path, bool write, struct smv_backend **backend)
 		free(engine);
 		return rc;
 	}
-	rc = smv_host_open(&engine->host, &engine->device, !write, false);
+	/* it may be active for all that is known */
+	rc = engine->device.block && smv_dm_is_denied() ?
+		     -EPERM :
+		     smv_host_open(&engine->host, &engine->device, !write, false);
 	if (rc) {
 		rc = open_failed(path, rc, engine->host.reason);
 		smv_device_close(&engine->device);

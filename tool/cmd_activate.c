@@ -494,9 +494,12 @@ static bool is_store(const char *name)
 static int activate_all(struct activation *a)
 {
 	struct smv_store_ref *refs;
-	u32 count = smv_stores_list(&refs, true);
-	int rc = 0;
+	u32 count;
+	int rc = smv_stores_denied();
 
+	if (rc)
+		return rc;
+	count = smv_stores_list(&refs, true);
 	for (u32 i = 0; i < count; i++) {
 		bool told = false; /* a copy is refused once, with the one it is a copy of */
 

@@ -237,9 +237,12 @@ static int take_listed(const struct smv_store_ref *ref, bool force)
 static int take_all(bool force)
 {
 	struct smv_store_ref *refs;
-	u32 count = smv_stores_list(&refs, false);
-	int rc = 0;
+	u32 count;
+	int rc = smv_stores_denied();
 
+	if (rc)
+		return rc;
+	count = smv_stores_list(&refs, false);
 	for (u32 i = 0; i < count; i++)
 		rc |= take_listed(&refs[i], force);
 	smv_stores_free(refs, count);

@@ -27,14 +27,19 @@ static void collect_one(struct smv_collect *c, const struct smv_store_ref *ref)
 	}
 }
 
-static void collect_all(struct smv_collect *c)
+static int collect_all(struct smv_collect *c)
 {
 	struct smv_store_ref *refs;
-	u32 count = smv_stores_list(&refs, true);
+	u32 count;
+	int rc = smv_stores_denied();
 
+	if (rc)
+		return rc;
+	count = smv_stores_list(&refs, true);
 	for (u32 i = 0; i < count; i++)
 		collect_one(c, &refs[i]);
 	smv_stores_free(refs, count);
+	return 0;
 }
 
 /* A plain word, not found as what it is taken for at first. */
@@ -105,10 +110,8 @@ int smv_collect(const struct smv_args *args, const char *name, bool volumes,
 	memset(collect, 0, sizeof(*collect));
 	if (name)
 		return collect_named(args, name, volumes, collect);
-	if (!smv_args_has(args, 'S')) {
-		collect_all(collect);
-		return 0;
-	}
+	if (!smv_args_has(args, 'S'))
+		return collect_all(collect);
 	rc = smv_backend_open(smv_args_get(args, 'S'), false, &backend);
 	if (rc)
 		smv_backend_close(backend, NULL);

@@ -184,6 +184,16 @@ void smv_dm_list(struct smv_dm_list *list)
 	dm_task_destroy(task);
 }
 
+bool smv_dm_is_denied(void)
+{
+	struct dm_task *task = task_for(DM_DEVICE_LIST, NULL);
+	bool answers = task && dm_task_run(task);
+
+	if (task)
+		dm_task_destroy(task);
+	return !answers && has_dm() && geteuid();
+}
+
 void smv_dm_list_free(struct smv_dm_list *list)
 {
 	free(list->device);

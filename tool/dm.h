@@ -24,6 +24,8 @@ struct smv_dm_list {
 
 /* All our devices; an empty list where there is no device-mapper. */
 void smv_dm_list(struct smv_dm_list *list);
+/* Is there a device-mapper that this user may not ask? */
+bool smv_dm_is_denied(void);
 void smv_dm_list_free(struct smv_dm_list *list);
 const struct smv_dm_device *smv_dm_find(const struct smv_dm_list *list, const u8 *uuid, u64 number);
 

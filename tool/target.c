@@ -219,6 +219,13 @@ int smv_stores_open_listed(const struct smv_store_ref *ref, struct smv_backend *
 	return 0;
 }
 
+int smv_stores_denied(void)
+{
+	if (!smv_dm_is_denied())
+		return 0;
+	return smv_fail(NULL, "permission denied: run as root, only it sees active stores");
+}
+
 /* -- choosing one -------------------------------------------------------------- */
 
 /* Who may not ask device-mapper sees no active store. */

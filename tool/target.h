@@ -27,6 +27,8 @@ struct smv_store_ref {
 
 /* Every store that can be seen: active ones, and with @inactive others too. */
 u32 smv_stores_list(struct smv_store_ref **refs, bool inactive);
+/* 0, or 1: said that this user cannot see them all. */
+int smv_stores_denied(void);
 void smv_stores_free(struct smv_store_ref *refs, u32 count);
 /* Opens one of them. 0, or 1: said why not. */
 int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_backend **backend);

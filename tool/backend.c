@@ -42,7 +42,11 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 		rc = smv_engine_open(path, write, backend);
 	smv_dm_list_free(&list);
 	free(found.path);
-	return rc ? rc : smv_backend_load(*backend);
+	if (!rc)
+		rc = smv_backend_load(*backend);
+	if (!rc)
+		(*backend)->info.created_s = found.created_s;
+	return rc;
 }
 
 int smv_backend_load(struct smv_backend *backend)

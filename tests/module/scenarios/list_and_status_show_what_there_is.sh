@@ -38,6 +38,7 @@ must sync
 
 for state in active inactive; do
 	look
+	eq "$(json '.stores[0].created' list "$store")" "$(jq -r '.stores[0].created' list.json)"
 	eq "$(volume data '.kind, .bytes, .exceptions')" "origin $((4 << 20)) 10"
 	eq "$(volume data@a '.kind, .memo, .taken_of, .own_bytes, .shared_bytes')" \
 		'snapshot with a memo data 0 163840'

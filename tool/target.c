@@ -272,6 +272,14 @@ static bool has_volume(const struct smv_store_ref *ref, const char *name)
 	return found;
 }
 
+static bool has_label(const struct smv_store_ref *refs, u32 count, const char *label)
+{
+	for (u32 i = 0; i < count; i++)
+		if (!strcmp(refs[i].label, label))
+			return true;
+	return false;
+}
+
 static int open_by_volume(const char *arg, const char *volume, bool write,
 			  struct smv_backend **backend)
 {
@@ -287,7 +295,8 @@ static int open_by_volume(const char *arg, const char *volume, bool write,
 			if (inactive && refs[i].dm_name)
 				continue;
 			/* the only store there is: let it say what is missing */
-			if ((inactive && count == 1) || has_volume(&refs[i], volume)) {
+			if ((inactive && count == 1 && strcmp(refs[i].label, volume)) ||
+			    has_volume(&refs[i], volume)) {
 				found = &refs[i];
 				hits++;
 			}
@@ -295,6 +304,8 @@ static int open_by_volume(const char *arg, const char *volume, bool write,
 	}
 	if (hits > 1)
 		rc = smv_fail(arg, "several stores have this volume: write STORE/%s", volume);
+	else if (!found && has_label(refs, count, volume))
+		rc = smv_fail(arg, "is a store: write %s/, or name a volume", volume);
 	else if (!found)
 		rc = smv_fail(arg, "%s: %s",
 			      count ? "no store has this volume" : "there is no store", way_out());

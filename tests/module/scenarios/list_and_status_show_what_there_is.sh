@@ -85,3 +85,4 @@ eq "$(status '.cleaning, .ghosts')" '0 0'
 # Objects that are not there.
 mustfail 'nosuch' snapmv list nosuch
 mustfail 'nosuch' snapmv status nosuch/
+mustfail 'is a store: write s0/' snapmv activate s0

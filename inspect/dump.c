@@ -16,7 +16,11 @@ struct out {
 	bool json;
 	bool first; /* field of the object */
 	u32 rows; /* of the array */
+	const struct smv_dump *dump;
+	u64 exceptions, all;
 };
+
+#define PROGRESS_ROWS 4096
 
 static void put_encoded(FILE *file, const char *text)
 {
@@ -222,6 +226,8 @@ static int dump_exception(void *context, const struct smv_key *k, const struct s
 	number(o, "at", smv_where_low(value->where));
 	number(o, "check", value->check);
 	end(o);
+	if (!(++o->exceptions % PROGRESS_ROWS) && o->dump->progress)
+		o->dump->progress(o->exceptions, o->all);
 	return ferror(o->file) ? -EIO : 0;
 }
 
@@ -240,7 +246,7 @@ static void array_end(struct out *o)
 
 int smv_dump(const struct smv_dump *dump, const struct smv_reader *reader, struct smv_store *store)
 {
-	struct out o = { .file = dump->out, .json = dump->json };
+	struct out o = { .file = dump->out, .json = dump->json, .dump = dump };
 	struct smv_volume *volume;
 	u64 last = 0;
 	int rc;
@@ -254,6 +260,7 @@ int smv_dump(const struct smv_dump *dump, const struct smv_reader *reader, struc
 
 		smv_volume_info(volume, &info);
 		last = info.number;
+		o.all += info.exceptions;
 		dump_volume(&o, &info);
 	}
 	array_end(&o);

@@ -11,6 +11,7 @@ struct smv_dump {
 	FILE *out;
 	bool json;
 	const struct smv_disk_super *super; /* for what the open store does not tell */
+	void (*progress)(u64 done, u64 all); /* exceptions; may be NULL */
 };
 
 /* Writes @store to dump->out. 0 or a negative error. */

@@ -461,6 +461,8 @@ static int kernel_suspect(struct smv_backend *backend, struct smv_vol *origin)
 
 static int kernel_wait_clean(struct smv_backend *backend)
 {
+	const u64 all = backend->info.exceptions;
+
 	for (;;) {
 		u32 event;
 		int rc = smv_dm_event(backend->dm_name, &event);
@@ -473,6 +475,8 @@ static int kernel_wait_clean(struct smv_backend *backend)
 			return -EIO;
 		if (!backend->info.cleaning)
 			return 0;
+		if (backend->info.exceptions <= all)
+			smv_progress("cleaning", all - backend->info.exceptions, all);
 		rc = smv_dm_wait(backend->dm_name, event);
 		if (rc && rc != -EINTR)
 			return rc;
@@ -494,6 +498,7 @@ static int kernel_wait_rollback(struct smv_backend *backend, struct smv_vol *ori
 		load_progress(backend, origin);
 		if (!origin->rolling)
 			return 0;
+		smv_progress("moving", origin->progress.place_chunks, origin->progress.chunks);
 		rc = smv_dm_wait(backend->dm_name, event);
 		if (rc && rc != -EINTR)
 			return rc;

@@ -7,6 +7,7 @@
  * each, the sum on stderr) or not checkable.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include "check.h"
 #include "commands.h"
 #include "dump.h"
@@ -148,10 +149,18 @@ const struct smv_command smv_command_check = {
 
 /* -- dump ---------------------------------------------------------------------- */
 
+static void dump_progress(u64 done, u64 all)
+{
+	if (!isatty(STDOUT_FILENO))
+		smv_progress("dump", done, all);
+}
+
 static int dump_device(const struct smv_args *args, struct smv_device *device)
 {
 	struct smv_reader reader = smv_offline_reader(device);
-	struct smv_dump dump = { .out = stdout, .json = smv_args_has(args, 'J') };
+	struct smv_dump dump = { .out = stdout,
+				 .json = smv_args_has(args, 'J'),
+				 .progress = dump_progress };
 	const char *path = args->arg[0];
 	struct smv_disk_super super;
 	struct smv_store *store;

@@ -11,6 +11,7 @@
  * refused: what has been moved is known to the module alone.
  */
 #include <stdlib.h>
+#include <unistd.h>
 #include "commands.h"
 #include "diff.h"
 #include "target.h"
@@ -57,6 +58,8 @@ static int fill(void *context, const struct smv_key *from, struct smv_diff_entry
 				 .context = p };
 	int rc;
 
+	if (!isatty(STDOUT_FILENO))
+		smv_progress("reading", from->chunk, p->bytes / p->chunk_bytes);
 	p->entry = entry;
 	p->room = room;
 	p->count = 0;

@@ -11,9 +11,11 @@
  */
 #include <fcntl.h>
 #include <libdevmapper.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 #include "dm.h"
@@ -383,9 +385,29 @@ int smv_dm_event(const char *name, u32 *event)
 	return rc;
 }
 
+static void wake(int number)
+{
+	(void)number;
+}
+
+/* Interrupts the waiting each second from now on, or (@on false) no more. */
+static void tick(bool on)
+{
+	const struct itimerval every = { { on, 0 }, { on, 0 } };
+	const struct sigaction action = { .sa_handler = on ? wake : SIG_DFL };
+
+	if (on)
+		sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	if (!on)
+		sigaction(SIGALRM, &action, NULL);
+}
+
 int smv_dm_wait(const char *name, u32 event)
 {
 	struct dm_task *task = task_for(DM_DEVICE_WAITEVENT, name);
+	bool terminal = isatty(STDERR_FILENO);
+	int rc;
 
 	if (!task)
 		return -ENODEV;
@@ -393,7 +415,12 @@ int smv_dm_wait(const char *name, u32 event)
 		dm_task_destroy(task);
 		return -ENOMEM;
 	}
-	return run(task);
+	if (terminal)
+		tick(true);
+	rc = run(task);
+	if (terminal)
+		tick(false);
+	return rc;
 }
 
 /* -- encoding ---------------------------------------------------------------- */

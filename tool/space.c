@@ -16,6 +16,8 @@
 #include "space.h"
 #include "text.h"
 
+#define PROGRESS_ENTRIES 4096 /* between two looks at the clock */
+
 struct reader {
 	u64 epoch;
 	u32 vol; /* index */
@@ -36,6 +38,7 @@ struct pass {
 	u64 previous; /* undo: epoch of the entry before in this chunk */
 	u64 chunk;
 	bool in_chunk;
+	u64 entries; /* read */
 };
 
 static bool is_hidden(const struct smv_vol *vol)
@@ -156,6 +159,8 @@ static int take_entry(void *context, const struct smv_key *key, const struct smv
 	bool is_chunk = smv_where_is_chunk(value->where);
 	bool same = pass->in_chunk && vol == &b->vol[pass->vol] && key->chunk == pass->chunk;
 
+	if (!(++pass->entries % PROGRESS_ENTRIES))
+		smv_progress("reading", pass->entries, b->info.exceptions);
 	if (!same)
 		end_redo(pass, ~0ULL);
 	if (!vol || vol->info.flags & SMV_VOLUME_HIDDEN)
@@ -226,6 +231,7 @@ struct smv_space *smv_space_compute(struct smv_backend *backend, int *error)
 	count_live(&pass);
 	find_readers(&pass);
 	*error = backend->ops->walk(backend, &walk);
+	smv_progress_end();
 	end_redo(&pass, ~0ULL);
 	if (*error) {
 		free(space);

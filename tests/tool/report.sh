@@ -180,6 +180,30 @@ t_every_json_is_valid_for_an_empty_store()
 	eq "$(out smv list -q ./store)" ''
 }
 
+t_what_takes_longer_than_a_second_shows_its_progress_on_a_terminal()
+{
+	must "$TOP/build/bigstore" store size=96G origin=48G exceptions=1500000
+	for c in check dump 'list -s' 'diff -S ./store data@s1 data@s2'; do
+		[ "${c#diff}" != "$c" ] || c="$c ./store"
+		# shellcheck disable=SC2086
+		out python3 - "$SNAPMV" $c <<-'PY' >shown
+		import os, pty, subprocess, sys
+		master, slave = pty.openpty()
+		tool = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=slave)
+		os.close(slave)
+		shown = b''
+		try:
+		    while piece := os.read(master, 4096):
+		        shown += piece
+		except OSError:
+		    pass
+		sys.stdout.buffer.write(shown)
+		sys.exit(tool.wait())
+		PY
+		grep -q '[a-z]*: [0-9]*%' shown || fail "no progress of $c: $(cat shown)"
+	done
+}
+
 t_reading_writes_nothing()
 {
 	make_store

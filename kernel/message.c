@@ -156,6 +156,17 @@ static int delete_check(struct smv_command *command)
 	return 0;
 }
 
+static bool names_twice(const struct smv_command *command)
+{
+	unsigned int i, k;
+
+	for (i = 1; i < command->argc; i++)
+		for (k = 0; k < i; k++)
+			if (!strcmp(command->argv[i], command->argv[k]))
+				return true;
+	return false;
+}
+
 static int call_delete(struct smv_command *command, u64 *lsn)
 {
 	struct smv_volume *volume;
@@ -178,7 +189,7 @@ static int command_delete(struct smv_command *command)
 	struct smv_vol *vol;
 	int r;
 
-	if (!command->argc)
+	if (!command->argc || names_twice(command))
 		return -EINVAL;
 	smv_lock(dev);
 	r = delete_check(command);

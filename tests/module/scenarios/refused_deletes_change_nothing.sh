@@ -27,6 +27,7 @@ while [ $i -lt 10 ]; do
 done
 # The kernel itself refuses, whatever the tool looks at first.
 for message in 'delete data@a' 'delete data@b data@a' 'delete data@b data@x' \
+		'delete data@b data@b' \
 		'delete data' 'delete' 'remove data'; do
 	! dmsetup message s0 0 $message 2>/dev/null ||
 		fail "not refused: $message"

@@ -69,3 +69,27 @@ smv remove -S "$store" data
 eq "$(snapmv list -q)" '' 'origins'
 smv activate "$store"
 eq "$(field s0 origins)/$(field s0 data)" 0/0 'origins and data'
+smv deactivate s0
+
+# A partition is known by its own uuid, on whatever disk it is; two with one uuid are neither.
+partition()	# DEV: an MBR, signature "abcd", with one partition from sector 2048 on
+{
+	printf '\0\0\1\0\203\0\1\0\000\010\0\0\000\100\0\0' |
+		run dd of="$1" bs=1 seek=446 conv=notrunc status=none
+	printf abcd | run dd of="$1" bs=1 seek=440 conv=notrunc status=none
+	printf '\125\252' | run dd of="$1" bs=1 seek=510 conv=notrunc status=none
+	run blockdev --rereadpt "$1"
+}
+
+mkdisk first 16M
+mkdisk second 16M
+partition "$first"
+smv add "$store" "${first}1" part
+eq "$(json '.stores[0].volumes[0].identity' list)" partuuid:64636261-01
+stamp write "${first}1" --tag 5
+run dd if="$first" of="$second" bs=1M status=none
+partition "$second"
+mustfail 'part: several devices match' snapmv activate "$store"
+rmdisk "$first"
+smv activate part
+must stamp check /dev/mapper/s0-part --tag 5

@@ -1,7 +1,8 @@
 # What is active is not touched from outside: formatting, erasing, mounting or
 # formatting the raw devices is refused; `check' and `dump' say that it is active,
-# or read it without harm; the same commands go through the kernel instead.
-# timeout: 40
+# or read it without harm; the same commands go through the kernel instead. What a loop
+# device lies on is in use, too.
+# timeout: 60
 
 mkdisk origin 8M
 mkdisk store 32M
@@ -63,5 +64,22 @@ for below in "$store" "$T/image"; do
 	fsck "$loop"
 	run losetup -d "$loop"
 done
-smv format "$T/image"
+smv format -l s1 "$T/image"
+truncate -s 16M "$T/origin"
+smv add "$T/image" "$T/origin" data
+store_loop=$(losetup -f --show "$T/image")
+origin_loop=$(losetup -f --show "$T/origin")
+mustfail 'use' snapmv snapshot -S "$store_loop" data a
+smv set -S "$store_loop" data device="$origin_loop"
+smv activate "$store_loop"
+smv snapshot -S "$T/image" data a
+mustfail 'active|use' snapmv format -f "$T/image"
+mustfail 'active|use' snapmv erase -f "$T/image"
+mustfail 'active|use' snapmv check "$T/image"
+mustfail 'use' snapmv format -f "$T/origin"
+smv deactivate s1
+losetup -d "$store_loop"
+losetup -d "$origin_loop"
+check_store "$T/image"
+smv erase -f "$T/image"
 forget_store "$T/image"

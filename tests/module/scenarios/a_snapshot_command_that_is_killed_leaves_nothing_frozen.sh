@@ -1,0 +1,30 @@
+# The tool is killed at any moment of taking a snapshot of a mounted filesystem: nothing stays frozen,
+# the snapshot is there or not, and its name can be used.
+# timeout: 90
+
+mkdisk origin 32M
+mkdisk store 64M
+smv format -c 16K -l s0 "$store"
+smv add "$store" "$origin" data
+smv activate "$store"
+mkfs ext4 /dev/mapper/s0-data
+mnt /dev/mapper/s0-data data
+taken=0 rounds=$(scaled 20 4)
+i=0
+while [ $i -lt "$rounds" ]; do
+	echo $i >/mnt/data/file
+	rnd ms 400
+	timeout -s KILL "$(printf '0.%03d' $((ms + 1)))" snapmv snapshot data s$i 2>/dev/null || :
+	timeout 30 sh -c "echo $i >/mnt/data/after && sync -f /mnt/data" || fail "frozen after $ms ms"
+	if snapmv list -q | grep -q "^data@s$i\$"; then
+		taken=$((taken + 1))
+	else
+		quiet snapmv snapshot data s$i
+	fi
+	i=$((i + 1))
+done
+say "$taken of $rounds were taken by one that was to be killed"
+unmnt data
+smv activate data@s0
+fsck /dev/mapper/s0-data@s0
+eq "$(field s0 snapshots)" "$rounds" snapshots

@@ -229,11 +229,38 @@ static int open_anew(const char *path, struct smv_backend **backend)
 	return smv_backend_open(path, false, backend);
 }
 
+/*
+ * What an activation has left that was killed: the store's device without a table. One that is
+ * being given its table has the store in use, for as long as that takes.
+ */
+static void clear_remains(const char *path)
+{
+	const struct smv_dm_device *listed = NULL;
+	struct smv_dm_device device;
+	struct smv_dm_list list;
+	struct smv_found found;
+
+	if (smv_scan_peek(path, &found))
+		return;
+	free(found.path);
+	smv_dm_list(&list);
+	listed = smv_dm_find(&list, found.uuid, 0);
+	if (listed) {
+		struct smv_dm_table table = { .name = listed->name, .uuid = found.uuid };
+
+		if (!is_up(&table) && !smv_dm_info(listed->name, &device) &&
+		    (device.loading || !is_in_use(path)))
+			smv_dm_remove(listed->name);
+	}
+	smv_dm_list_free(&list);
+}
+
 /* Once more if the store cannot be read while another activates it. */
 static int open_store(const char *path, struct smv_backend **backend)
 {
 	int rc;
 
+	clear_remains(path);
 	smv_text_mute(true);
 	rc = open_anew(path, backend);
 	for (u32 i = 0; rc && i < MEET_TRIES && is_in_use(path); i++) {
@@ -302,6 +329,23 @@ static bool is_active(struct smv_backend *backend, const struct smv_vol *vol)
 	return active;
 }
 
+/* Has it its device? One without a table is what an activation has left that was killed. */
+static bool has_device(struct smv_backend *backend, struct smv_vol *vol)
+{
+	struct smv_dm_table table = { .uuid = backend->info.uuid, .number = vol->info.number };
+
+	if (!vol->device)
+		return false;
+	table.name = vol->device + strlen("/dev/mapper/");
+	if (is_up(&table))
+		return true;
+	if (is_ours(&table))
+		smv_dm_remove(table.name);
+	free(vol->device);
+	vol->device = NULL;
+	return false;
+}
+
 /*
  * An origin that was down while the store is up may have been changed, too. One that another
  * activation has brought up meanwhile is written to.
@@ -311,7 +355,7 @@ static int check_down(struct smv_backend *backend, struct smv_vol *origin,
 {
 	int rc;
 
-	if (origin->device)
+	if (has_device(backend, origin))
 		return 0;
 	if (smv_touched_in_use(backend, origin))
 		return 1;
@@ -404,7 +448,7 @@ static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, str
 	char *path;
 	int rc;
 
-	if (vol->device) {
+	if (has_device(backend, vol)) {
 		print_path(a, vol->device + strlen("/dev/mapper/"));
 		return 0;
 	}

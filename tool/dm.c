@@ -5,7 +5,8 @@
  * that a device's node is there when smv_dm_create() has returned: by udev and a
  * cookie where udevd runs, by libdevmapper itself where it does not.
  *
- * A crash leaves devices that the next `deactivate' takes down. Weak side: the
+ * A crash leaves devices that the next `deactivate' takes down, or one without a table, which the
+ * next `activate' does. Weak side: the
  * kernel's reason for refusing a table is taken from its log, where another
  * program's may stand between.
  */
@@ -121,6 +122,7 @@ static int get_info(const char *name, struct smv_dm_device *device, bool *ours)
 		device->opens = (u32)info.open_count;
 		device->dev = makedev(info.major, info.minor);
 		device->read_only = info.read_only;
+		device->loading = info.inactive_table;
 		*ours = parse_uuid(dm_task_get_uuid(task), device);
 	}
 	dm_task_destroy(task);

@@ -15,6 +15,7 @@ struct smv_dm_device {
 	u32 opens;
 	dev_t dev;
 	bool read_only;
+	bool loading; /* has a table that is not in use yet */
 };
 
 struct smv_dm_list {

@@ -28,6 +28,7 @@ wait $suspend
 must timeout 20 dmsetup message s0 0 "snapshot 0 1 data b %"
 must dmsetup resume s0
 wait $command
+rm /mnt/fs/dirty
 verify_files /mnt/fs
 smv activate data@a
 mnt /dev/mapper/s0-data@a a

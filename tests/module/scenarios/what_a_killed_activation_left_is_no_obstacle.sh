@@ -26,7 +26,9 @@ must stamp check /dev/mapper/s0-data --tag 1
 smv deactivate s0
 left s0
 must dmsetup load s0 s0.table
+smv activate "$store"
 smv activate data@a
+smv deactivate data
 must stamp check /dev/mapper/s0-data@a --tag 1
 left s0-data
 smv activate data

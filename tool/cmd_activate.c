@@ -19,16 +19,13 @@
 #include "dm.h"
 #include "fingerprint.h"
 #include "host_user.h"
+#include "meet.h"
 #include "names.h"
 #include "origin.h"
 #include "scan.h"
 #include "target.h"
 #include "text.h"
 #include "touched.h"
-
-/* Another activation of the same store is waited for: two seconds. */
-#define MEET_TRIES 200
-#define MEET_PAUSE_US 10000
 
 struct activation {
 	bool force;
@@ -90,48 +87,20 @@ static char *store_parameters(const struct smv_device *device, bool force, bool 
 			       force ? " force" : "", read_only ? " read_only" : "");
 }
 
-static bool is_ours(const struct smv_dm_table *table)
-{
-	struct smv_dm_device device;
-
-	return !smv_dm_info(table->name, &device) &&
-	       !memcmp(device.uuid, table->uuid, SMV_UUID_BYTES) && device.number == table->number;
-}
-
-static bool has_table(const char *name)
-{
-	char *line = smv_dm_table(name);
-	bool has = line;
-
-	free(line);
-	return has;
-}
-
-/* Has another activated it meanwhile, or is about to? */
-static bool is_up(const struct smv_dm_table *table)
-{
-	for (u32 i = 0; i < MEET_TRIES && is_ours(table); i++) {
-		if (has_table(table->name))
-			return true;
-		usleep(MEET_PAUSE_US);
-	}
-	return false;
-}
-
 static int create(const struct smv_dm_table *table, const char *object)
 {
 	char *why;
 	int rc = 0;
 
 	if (smv_dm_exists(table->name))
-		return is_up(table) ?
+		return smv_meet_is_up(table) ?
 			       0 :
 			       smv_fail(object,
 					"the device-mapper name %s is taken by something else: "
 					"rename one of them",
 					table->name);
 	rc = smv_dm_create(table, &why);
-	if (rc && is_up(table))
+	if (rc && smv_meet_is_up(table))
 		rc = 0;
 	if (rc == -ENODEV)
 		rc = smv_fail(object, "device-mapper is not available: load dm_mod");
@@ -177,7 +146,7 @@ static int create_store(const char *path, const struct smv_store_info *info,
 	int rc, read_only = 0;
 
 	if (smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ)) {
-		if (is_up(&table))
+		if (smv_meet_is_up(&table))
 			return 0;
 		rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM_READ);
 		if (rc)
@@ -213,15 +182,6 @@ static int mark_changed(struct smv_backend *active, struct smv_backend *before, 
 	return 0;
 }
 
-static bool is_in_use(const char *path)
-{
-	struct smv_device device;
-	int rc = smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ);
-
-	smv_device_close(&device);
-	return rc == -EBUSY;
-}
-
 static int open_anew(const char *path, struct smv_backend **backend)
 {
 	smv_backend_close(*backend, path);
@@ -229,42 +189,16 @@ static int open_anew(const char *path, struct smv_backend **backend)
 	return smv_backend_open(path, false, backend);
 }
 
-/*
- * What an activation has left that was killed: the store's device without a table. One that is
- * being given its table has the store in use, for as long as that takes.
- */
-static void clear_remains(const char *path)
-{
-	const struct smv_dm_device *listed = NULL;
-	struct smv_dm_device device;
-	struct smv_dm_list list;
-	struct smv_found found;
-
-	if (smv_scan_peek(path, &found))
-		return;
-	free(found.path);
-	smv_dm_list(&list);
-	listed = smv_dm_find(&list, found.uuid, 0);
-	if (listed) {
-		struct smv_dm_table table = { .name = listed->name, .uuid = found.uuid };
-
-		if (!is_up(&table) && !smv_dm_info(listed->name, &device) &&
-		    (device.loading || !is_in_use(path)))
-			smv_dm_remove(listed->name);
-	}
-	smv_dm_list_free(&list);
-}
-
 /* Once more if the store cannot be read while another activates it. */
 static int open_store(const char *path, struct smv_backend **backend)
 {
 	int rc;
 
-	clear_remains(path);
+	smv_meet_clear_store(path);
 	smv_text_mute(true);
 	rc = open_anew(path, backend);
-	for (u32 i = 0; rc && i < MEET_TRIES && is_in_use(path); i++) {
-		usleep(MEET_PAUSE_US);
+	for (u32 i = 0; rc && i < SMV_MEET_TRIES && smv_meet_is_in_use(path); i++) {
+		usleep(SMV_MEET_PAUSE_US);
 		rc = open_anew(path, backend);
 	}
 	smv_text_mute(false);
@@ -329,23 +263,6 @@ static bool is_active(struct smv_backend *backend, const struct smv_vol *vol)
 	return active;
 }
 
-/* Has it its device? One without a table is what an activation has left that was killed. */
-static bool has_device(struct smv_backend *backend, struct smv_vol *vol)
-{
-	struct smv_dm_table table = { .uuid = backend->info.uuid, .number = vol->info.number };
-
-	if (!vol->device)
-		return false;
-	table.name = vol->device + strlen("/dev/mapper/");
-	if (is_up(&table))
-		return true;
-	if (is_ours(&table))
-		smv_dm_remove(table.name);
-	free(vol->device);
-	vol->device = NULL;
-	return false;
-}
-
 /*
  * An origin that was down while the store is up may have been changed, too. One that another
  * activation has brought up meanwhile is written to.
@@ -355,7 +272,7 @@ static int check_down(struct smv_backend *backend, struct smv_vol *origin,
 {
 	int rc;
 
-	if (has_device(backend, origin))
+	if (smv_meet_has_device(backend, origin))
 		return 0;
 	if (smv_touched_in_use(backend, origin))
 		return 1;
@@ -448,7 +365,7 @@ static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, str
 	char *path;
 	int rc;
 
-	if (has_device(backend, vol)) {
+	if (smv_meet_has_device(backend, vol)) {
 		print_path(a, vol->device + strlen("/dev/mapper/"));
 		return 0;
 	}

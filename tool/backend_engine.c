@@ -220,7 +220,9 @@ static int engine_wait_rollback(struct smv_backend *backend, struct smv_vol *ori
 
 	if (smv_origin_claim(backend, origin, &device))
 		return -EREMOTE;
-	rc = smv_mover_run(host_of(backend), volume_of(backend, origin), &device);
+	rc = smv_touched_forget(backend, origin);
+	if (!rc)
+		rc = smv_mover_run(host_of(backend), volume_of(backend, origin), &device);
 	if (!rc)
 		rc = smv_touched_record(backend, origin, &device);
 	smv_device_close(&device);

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include "commands.h"
 #include "device.h"
-#include "fingerprint.h"
 #include "target.h"
 #include "text.h"
 #include "touched.h"
@@ -263,15 +262,6 @@ static int check_touched(struct smv_backend *backend, const struct smv_roll *rol
 	return rc ? smv_backend_fail(roll->origin->name, rc) : 0;
 }
 
-/* The move changes the raw device: what was recorded of it is no measure any more. */
-static int drop_fingerprint(struct smv_backend *backend, struct smv_vol *origin)
-{
-	if (!smv_fingerprint_is_set(origin->fingerprint))
-		return 0;
-	memset(origin->fingerprint, 0, sizeof(origin->fingerprint));
-	return backend->ops->identity(backend, origin, origin->info.identity, origin->fingerprint);
-}
-
 static int roll(struct smv_backend *backend, const struct smv_args *args)
 {
 	struct smv_roll roll = { .force = smv_args_has(args, 'f') };
@@ -296,9 +286,7 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 	if (!rc)
 		rc = check_touched(backend, &roll);
 	if (!rc) {
-		rc = drop_fingerprint(backend, roll.origin);
-		if (!rc)
-			rc = backend->ops->rollback(backend, &roll);
+		rc = backend->ops->rollback(backend, &roll);
 		if (!rc && roll.undo)
 			printf("%s@%s\n", roll.origin->name, roll.undo);
 		if (!rc && smv_args_has(args, 'w'))

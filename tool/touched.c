@@ -6,7 +6,7 @@
  * taken while it is down; that what was recorded is compared before the
  * origin, or a snapshot of it, comes up; and that an older one outlives a refusal.
  *
- * There is none in mid-rollback, and none after a crash while the origin was up.
+ * There is none once a rollback has begun to move, and none after a crash while the origin was up.
  * Weak side: see fingerprint.c; and the device may be changed between the look at it
  * and the kernel's claim.
  */
@@ -92,6 +92,14 @@ int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 	if (!rc)
 		memcpy(origin->fingerprint, fingerprint, sizeof(fingerprint));
 	return rc;
+}
+
+int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin)
+{
+	if (!smv_fingerprint_is_set(origin->fingerprint))
+		return 0;
+	memset(origin->fingerprint, 0, sizeof(origin->fingerprint));
+	return backend->ops->identity(backend, origin, origin->info.identity, origin->fingerprint);
 }
 
 int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,

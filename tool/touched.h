@@ -18,6 +18,8 @@ int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin);
 /* Records what is on the device (NULL: on the origin's) now, flushed; none if it cannot be read. */
 int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 		       struct smv_device *device);
+/* A rollback's move is about to change it. 0 or a negative error. */
+int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin);
 /*
  * Before its first snapshot is taken, or if none is there: from now on the origin must not be
  * changed. What was recorded while it has snapshots stays.

@@ -66,6 +66,29 @@ t_rollback_without_undo_keeps_nothing()
 	clean_check
 }
 
+# As a deactivation leaves it: what an origin that is changed without the module is known by.
+set_fingerprint()
+{
+	out smv dump ./store | sed "/^volume number=1 /s/ fingerprint=.*/ fingerprint=$(
+		printf 'ab%.0s' $(seq 64))/" >dump
+	must smv restore dump ./store
+}
+
+has_fingerprint()
+{
+	out smv dump ./store | grep -q ' fingerprint=abab'
+}
+
+t_rollback_does_not_hide_that_the_origin_was_changed()
+{
+	set_up
+	set_fingerprint
+	has_fingerprint || fail 'no fingerprint'
+	refused 1 'changed without the module' smv rollback --wait -S ./store data@a
+	refused 1 'changed without the module' smv rollback -S ./store data@a
+	has_fingerprint || fail 'it is gone'
+}
+
 t_rollback_refuses_what_cannot_be()
 {
 	set_up
@@ -80,7 +103,9 @@ t_rollback_refuses_what_cannot_be()
 	flock -x ./origin sh -c 'echo held; sleep 20' >held &
 	holder=$!
 	until [ -s held ]; do :; done
+	out smv dump ./store >before
 	refused 1 'in use' smv rollback -S ./store data@a
+	out smv dump ./store | cmp - before || fail 'a refusal has changed the store'
 	kill $holder
 	eq "$(values data)" '2 2 1 0 '
 	out smv status --json ./store >j

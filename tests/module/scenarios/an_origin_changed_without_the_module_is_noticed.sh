@@ -1,7 +1,8 @@
 # An origin that was written to while its store was down is refused at activation, with
 # the way out; -f accepts it with its snapshots marked suspect. One that was only read, one
 # without snapshots, and one after a crash or a rollback are not; nor can a power cut behind the
-# deactivation take back what was compared.
+# deactivation take back what was compared. Nor does it hide behind a store that stayed up, or
+# behind a rollback that was refused.
 # timeout: 240
 
 mkdisk origin 64M cache=4
@@ -38,6 +39,32 @@ smv snapshot data b
 eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
 smv deactivate s0
 smv activate "$store"
+smv deactivate s0
+
+# while the store itself stayed up
+smv activate "$store"
+smv deactivate data
+run mount -t ext4 "$origin" /mnt
+run umount /mnt
+mustfail 'data.*without the module.*-f' snapmv activate data
+mustfail 'data.*without the module' snapmv activate "$store"
+mustfail 'data.*without the module' snapmv activate data@b
+eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+smv activate -f data@b
+eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" true
+smv activate data
+smv deactivate s0
+
+# nor does a rollback that is refused make it forgotten
+run mount -t ext4 "$origin" /mnt
+mustfail 'without the module' snapmv rollback -S "$store" data@b
+run umount /mnt
+mustfail 'without the module' snapmv activate "$store"
+mustfail 'without the module' snapmv rollback --wait -S "$store" data@b
+mustfail 'without the module' snapmv activate "$store"
+smv activate -f "$store"
+smv delete data@b
+smv snapshot data b
 smv deactivate s0
 
 # a rollback's move changes it, too, whoever runs it

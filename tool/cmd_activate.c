@@ -17,6 +17,7 @@
 #include "commands.h"
 #include "device.h"
 #include "dm.h"
+#include "failed.h"
 #include "fingerprint.h"
 #include "host_user.h"
 #include "meet.h"
@@ -213,9 +214,13 @@ static int activate_store(const char *path, struct activation *a, struct smv_bac
 {
 	struct smv_backend *before = NULL;
 	bool *changed = NULL;
-	int rc = open_store(path, &before);
+	int rc = 0;
 
 	*backend = NULL;
+	if (smv_failed_is(path))
+		rc = check_alone(path) || smv_failed_mark(path);
+	if (!rc)
+		rc = open_store(path, &before);
 	a->compared = !rc && !before->active;
 	if (!rc && before->active) {
 		*backend = before;

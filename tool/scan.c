@@ -71,6 +71,16 @@ bool smv_scan_is_elsewhere(const struct smv_disk_super *super)
 	       is_known(super->host_id) && memcmp(host, super->host_id, sizeof(host));
 }
 
+bool smv_scan_is_left(const struct smv_disk_super *super)
+{
+	u8 host[SMV_UUID_BYTES], boot[SMV_UUID_BYTES];
+
+	smv_host_ids(host, boot);
+	return le32_to_cpu(super->state) & SMV_SUPER_IN_USE && is_known(boot) &&
+	       !memcmp(host, super->host_id, sizeof(host)) &&
+	       !memcmp(boot, super->boot_id, sizeof(boot));
+}
+
 const char *smv_scan_explain(int error)
 {
 	switch (-error) {

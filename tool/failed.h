@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stores that failed in this boot, while their origins went on. */
+#ifndef SMV_FAILED_H
+#define SMV_FAILED_H
+
+#include <stdbool.h>
+
+/* Is the store on the device, which is not active, one that was up in this boot and was not closed? */
+bool smv_failed_is(const char *path);
+/* Marks the snapshots of its origins that were up suspect. It is closed then. 0, or 1: said why not. */
+int smv_failed_mark(const char *path);
+
+#endif

@@ -179,6 +179,7 @@ SMV_STATIC_ASSERT(sizeof(struct smv_disk_directory) == SMV_BLOCK_BYTES);
 #define SMV_MEMO_BYTES 256 /* zero terminated */
 #define SMV_IDENTITY_BYTES 192 /* zero terminated, "kind:text" */
 
+#define SMV_INCARNATION_MAX (1ULL << 60) /* no store has been opened as often: beyond is no block */
 #define SMV_EPOCH_MAX (1ULL << 62) /* I-EPOCH: no volume gets beyond */
 
 #define SMV_VOLUME_ORIGIN 1u

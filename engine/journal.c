@@ -402,6 +402,7 @@ static bool is_later(const struct smv_journal *journal, u64 place)
 		(const struct smv_disk_header *)(journal->scan + place * SMV_BLOCK_BYTES);
 
 	return le64_to_cpu(header->generation) > journal->incarnation &&
+	       le64_to_cpu(header->generation) < SMV_INCARNATION_MAX &&
 	       !smv_block_verify(header, SMV_MAGIC_JOURNAL, journal->uuid,
 				 journal->ring_block + place);
 }

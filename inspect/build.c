@@ -492,11 +492,9 @@ int smv_build_write(const struct smv_build *build, const struct smv_image *image
 /* -- what the device holds already ----------------------------------------------------------- */
 
 /* Numbers beyond any that could have been reached were never counted up to. */
-#define REACHABLE (1ULL << 60)
-
 static u64 larger(u64 a, u64 b)
 {
-	return b < REACHABLE && b > a ? b : a;
+	return b < SMV_INCARNATION_MAX && b > a ? b : a;
 }
 
 void smv_build_prepare(struct smv_build *build, const struct smv_image *image,

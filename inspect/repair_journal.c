@@ -294,7 +294,8 @@ static bool is_beyond(struct replaying *r, u64 sequence, u64 end)
 	if (!read_any(r, sequence, 0))
 		return false;
 	if (le64_to_cpu(block->header.generation) != r->incarnation)
-		return le64_to_cpu(block->header.generation) > r->incarnation;
+		return le64_to_cpu(block->header.generation) > r->incarnation &&
+		       le64_to_cpu(block->header.generation) < SMV_INCARNATION_MAX;
 	return le64_to_cpu(block->sequence) == sequence && le64_to_cpu(block->first) != end;
 }
 

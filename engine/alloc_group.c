@@ -37,11 +37,6 @@ static u32 bits_count(const u8 *bits, u32 bytes)
 	return count;
 }
 
-static u32 meta_bitmap_bytes(const struct smv_alloc *alloc)
-{
-	return alloc->geometry.chunk_blocks < 8 ? 1 : alloc->geometry.chunk_blocks / 8;
-}
-
 u64 smv_alloc_group_block(const struct smv_alloc *alloc, u64 number, u32 copy)
 {
 	return smv_alloc_chunk_at(alloc, number, 0) * alloc->geometry.chunk_blocks + copy;
@@ -101,7 +96,7 @@ int smv_alloc_groups_init(struct smv_alloc *alloc)
 	u64 groups = alloc->geometry.groups;
 	u32 bytes = 3 * SMV_GROUP_BITMAP_BYTES;
 
-	p->meta_max = SMV_GROUP_META_BYTES / (2 + meta_bitmap_bytes(alloc));
+	p->meta_max = smv_group_meta_max(alloc->geometry.chunk_blocks);
 	p->table_unused = SMV_ALLOC_NONE;
 	p->slabs = (groups + SLAB_GROUPS - 1) / SLAB_GROUPS;
 	alloc->group = smv_host_alloc(&alloc->host, groups * sizeof(*alloc->group));
@@ -302,7 +297,7 @@ static u32 meta_at(const struct smv_disk_group *disk, u32 size, u32 index)
 static bool metas_are_sound(const struct smv_alloc *alloc, const struct smv_alloc_group *group,
 			    const struct smv_disk_group *disk, u32 count)
 {
-	u32 bytes = meta_bitmap_bytes(alloc);
+	u32 bytes = smv_group_meta_bitmap(alloc->geometry.chunk_blocks);
 	u32 blocks = alloc->geometry.chunk_blocks;
 	u32 last = alloc->geometry.head_chunks - 1;
 
@@ -324,7 +319,7 @@ static bool metas_are_sound(const struct smv_alloc *alloc, const struct smv_allo
 static void metas_load(struct smv_alloc *alloc, u64 number, const struct smv_disk_group *disk,
 		       u32 count)
 {
-	u32 bytes = meta_bitmap_bytes(alloc);
+	u32 bytes = smv_group_meta_bitmap(alloc->geometry.chunk_blocks);
 
 	/* From the last one: each goes to the head of the group's chain. */
 	while (count--) {
@@ -401,7 +396,7 @@ void smv_alloc_group_preserve(struct smv_alloc *alloc, struct smv_alloc_group *g
 
 static u32 metas_build(const struct smv_alloc *alloc, u64 number, u8 *out)
 {
-	u32 bytes = meta_bitmap_bytes(alloc);
+	u32 bytes = smv_group_meta_bitmap(alloc->geometry.chunk_blocks);
 	u32 count = 0;
 
 	for (u32 i = alloc->group[number].meta_first; i != SMV_ALLOC_NONE;

@@ -153,6 +153,18 @@ struct smv_disk_group {
 };
 SMV_STATIC_ASSERT(sizeof(struct smv_disk_group) == SMV_BLOCK_BYTES);
 
+/* Of the bitmap in an entry of meta[]. */
+static inline u32 smv_group_meta_bitmap(u32 chunk_blocks)
+{
+	return chunk_blocks < 8 ? 1 : chunk_blocks / 8;
+}
+
+/* How many entries meta[] takes. */
+static inline u32 smv_group_meta_max(u32 chunk_blocks)
+{
+	return SMV_GROUP_META_BYTES / (2 + smv_group_meta_bitmap(chunk_blocks));
+}
+
 /* generation 0: never written, only the head is owned. */
 struct smv_disk_group_state {
 	__le64 generation;

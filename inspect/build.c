@@ -54,16 +54,6 @@ static void set(u8 *bits, u64 at)
 	bits[at / 8] |= (u8)(1u << (at % 8));
 }
 
-static u32 bitmap_bytes(const struct building *b)
-{
-	return b->geometry.chunk_blocks < 8 ? 1 : b->geometry.chunk_blocks / 8;
-}
-
-static u32 metas_max(const struct building *b)
-{
-	return SMV_GROUP_META_BYTES / (2 + bitmap_bytes(b));
-}
-
 static u64 first_block(const struct building *b)
 {
 	return b->geometry.first_chunk * b->geometry.chunk_blocks;
@@ -87,7 +77,7 @@ static int next_chunk(struct building *b)
 		if (group != b->group)
 			b->metas = 0;
 		b->group = group;
-		if (b->metas == metas_max(b) || !is_free(b, c))
+		if (b->metas == smv_group_meta_max(b->geometry.chunk_blocks) || !is_free(b, c))
 			continue;
 		b->metas++;
 		b->meta_chunks++;
@@ -281,7 +271,7 @@ static bool put_meta(const struct building *b, u64 chunk, u32 at, u8 *entry)
 		if (!bit(b->used, first + i))
 			continue;
 		if (!any)
-			memset(entry, 0, 2 + bitmap_bytes(b));
+			memset(entry, 0, 2 + smv_group_meta_bitmap(b->geometry.chunk_blocks));
 		any = true;
 		set(entry + 2, i);
 	}
@@ -296,7 +286,7 @@ static bool put_meta(const struct building *b, u64 chunk, u32 at, u8 *entry)
 static u32 fill_group(const struct building *b, u64 group, struct smv_disk_group *disk)
 {
 	u64 first = b->geometry.first_chunk + group * SMV_GROUP_CHUNKS;
-	u32 width = 2 + bitmap_bytes(b), owned = 0, metas = 0;
+	u32 width = 2 + smv_group_meta_bitmap(b->geometry.chunk_blocks), owned = 0, metas = 0;
 
 	memset(disk, 0, sizeof(*disk));
 	for (u32 i = 0; i < group_size(b, group); i++) {
@@ -330,7 +320,8 @@ static int build_group(struct building *b, u64 group, struct smv_disk_group_stat
 		       b->build->generation);
 	state->generation = cpu_to_le64(b->build->generation);
 	state->crc = disk->header.crc;
-	state->meta = (u8)((metas * 255 + metas_max(b) - 1) / metas_max(b));
+	state->meta = (u8)((metas * 255 + smv_group_meta_max(b->geometry.chunk_blocks) - 1) /
+			   smv_group_meta_max(b->geometry.chunk_blocks));
 	rc = write_block(b, block, disk);
 	return rc;
 }

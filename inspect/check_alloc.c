@@ -63,19 +63,14 @@ static struct smv_ck_meta *new_meta(struct smv_ck *ck)
 	return &ck->meta[ck->metas++];
 }
 
-static u32 meta_bytes(const struct smv_ck *ck)
-{
-	return ck->geometry.chunk_blocks < 8 ? 1 : ck->geometry.chunk_blocks / 8;
-}
-
 /* The group block's list of metadata chunks. */
 static int take_metas(struct smv_ck *ck, u64 group, u64 block, const struct smv_disk_group *disk)
 {
 	u32 count = le32_to_cpu(disk->header.count), blocks = ck->geometry.chunk_blocks;
-	u32 bytes = meta_bytes(ck);
+	u32 bytes = smv_group_meta_bitmap(blocks);
 	u32 last = ck->geometry.head_chunks - 1;
 
-	if (count > SMV_GROUP_META_BYTES / (2 + bytes)) {
+	if (count > smv_group_meta_max(blocks)) {
 		smv_ck_damage(ck, SMV_DAMAGE_GROUP_META, block, "%u chunks", count);
 		ck->incomplete = true;
 		return 0;
@@ -136,7 +131,7 @@ static void check_free(struct smv_ck *ck, u64 group, u64 block, const struct sta
 /* The engine goes by it as long as it has not read the group's block. */
 static void check_meta_share(struct smv_ck *ck, u64 group, u32 count, const struct state *state)
 {
-	u32 most = SMV_GROUP_META_BYTES / (2 + meta_bytes(ck));
+	u32 most = smv_group_meta_max(ck->geometry.chunk_blocks);
 	u32 share = (count * 255 + most - 1) / most;
 
 	if (count <= most && share != state->meta)

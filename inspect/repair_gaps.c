@@ -117,8 +117,7 @@ static u64 group_room(const struct smv_rp *rp, u64 group)
 {
 	const struct smv_geometry *geometry = &rp->ck->geometry;
 	u64 first = geometry->first_chunk + group * SMV_GROUP_CHUNKS;
-	u32 bytes = geometry->chunk_blocks < 8 ? 1 : geometry->chunk_blocks / 8;
-	u64 most = SMV_GROUP_META_BYTES / (2 + bytes), room = 0;
+	u64 most = smv_group_meta_max(geometry->chunk_blocks), room = 0;
 
 	for (u64 c = first + geometry->head_chunks;
 	     c < first + SMV_GROUP_CHUNKS && c < geometry->chunks && room < most; c++)

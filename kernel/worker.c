@@ -555,6 +555,15 @@ int smv_worker_init(struct smv_dev *dev)
 	return worker_queues(dev);
 }
 
+static void cancel_timers(struct smv_dev *dev)
+{
+	cancel_delayed_work_sync(&dev->clean_work);
+	cancel_delayed_work_sync(&dev->room_work);
+	cancel_delayed_work_sync(&dev->hold_work);
+	cancel_delayed_work_sync(&dev->prove_work);
+	cancel_delayed_work_sync(&dev->gather_work);
+}
+
 /* Nothing of a store runs when this returns; the volumes are down or suspended. */
 void smv_worker_stop(struct smv_dev *dev)
 {
@@ -562,22 +571,15 @@ void smv_worker_stop(struct smv_dev *dev)
 	cancel_delayed_work_sync(&dev->clean_work);
 	flush_workqueue(dev->gate);
 	flush_workqueue(dev->copy);
-	cancel_delayed_work_sync(&dev->room_work);
-	cancel_delayed_work_sync(&dev->hold_work);
-	cancel_delayed_work_sync(&dev->prove_work);
-	cancel_delayed_work_sync(&dev->gather_work);
+	cancel_timers(dev);
 	flush_workqueue(dev->meta);
 }
 
 void smv_worker_exit(struct smv_dev *dev)
 {
-	/* A worker that was flushed last may have set a timer. */
-	cancel_delayed_work_sync(&dev->clean_work);
-	cancel_delayed_work_sync(&dev->room_work);
-	cancel_delayed_work_sync(&dev->hold_work);
-	cancel_delayed_work_sync(&dev->prove_work);
+	/* A worker that was flushed last may have set one. */
+	cancel_timers(dev);
 	cancel_delayed_work_sync(&dev->starved_work);
-	cancel_delayed_work_sync(&dev->gather_work);
 	smv_spare_drop(dev);
 	if (dev->meta)
 		destroy_workqueue(dev->meta);

@@ -290,13 +290,6 @@ static int check_down(struct smv_backend *backend, struct smv_vol *origin,
 	return rc ? smv_backend_fail(origin->name, rc) : 0;
 }
 
-static int set_fingerprint(struct smv_backend *backend, struct smv_vol *vol, const u8 *fingerprint)
-{
-	if (backend->info.read_only)
-		return 0;
-	return backend->ops->identity(backend, vol, vol->info.identity, fingerprint);
-}
-
 /* "LABEL ORIGIN[@SNAPSHOT] DEVICE"; the store by its device number. */
 static char *volume_parameters(struct smv_backend *backend, const struct smv_vol *vol,
 			       const char *origin_path)
@@ -352,15 +345,19 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 static int bring_up(struct smv_backend *backend, struct smv_vol *vol, const char *path,
 		    const struct activation *a)
 {
-	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
-	bool drop = smv_vol_is_origin(vol) && !a->read_only;
-	int rc = drop ? set_fingerprint(backend, vol, none) : 0;
+	bool drop = smv_vol_is_origin(vol) && !a->read_only && !backend->info.read_only;
+	u8 was[SMV_FINGERPRINT_BYTES];
+	int rc;
 
+	memcpy(was, vol->fingerprint, sizeof(was));
+	rc = drop ? smv_touched_forget(backend, vol) : 0;
 	if (rc)
 		return smv_backend_fail(vol->name, rc);
 	rc = create_volume(backend, vol, path, a);
-	if (rc && drop && smv_fingerprint_is_set(vol->fingerprint) && !is_active(backend, vol))
-		set_fingerprint(backend, vol, vol->fingerprint);
+	if (rc && drop && smv_fingerprint_is_set(was) && !is_active(backend, vol)) {
+		memcpy(vol->fingerprint, was, sizeof(was));
+		backend->ops->identity(backend, vol, vol->info.identity, was);
+	}
 	return rc;
 }
 

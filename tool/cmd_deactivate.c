@@ -14,7 +14,6 @@
 #include "commands.h"
 #include "device.h"
 #include "dm.h"
-#include "fingerprint.h"
 #include "target.h"
 #include "text.h"
 #include "touched.h"
@@ -111,16 +110,14 @@ static int take_down(const struct taking_down *t, bool origins)
  */
 static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
 {
-	const u8 none[SMV_FINGERPRINT_BYTES] = { 0 };
-
 	if (b->info.failed || b->info.read_only)
 		return;
 	if (!vol->device)
 		smv_touched_begin(b, vol, NULL);
 	else if (!vol->rolling)
 		smv_touched_record(b, vol, NULL);
-	else if (smv_fingerprint_is_set(vol->fingerprint))
-		b->ops->identity(b, vol, vol->info.identity, none);
+	else
+		smv_touched_forget(b, vol);
 }
 
 static int run(const struct taking_down *t)

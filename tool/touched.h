@@ -18,7 +18,7 @@ int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin);
 /* Records what is on the device (NULL: on the origin's) now, flushed; none if it cannot be read. */
 int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 		       struct smv_device *device);
-/* A rollback's move is about to change it. 0 or a negative error. */
+/* It is about to be changed, by its own device or a rollback's move. 0 or a negative error. */
 int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin);
 /*
  * Before its first snapshot is taken, or if none is there: from now on the origin must not be

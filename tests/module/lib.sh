@@ -643,6 +643,18 @@ rests()
 	[ "$(field "$1" commits)" -eq "$re_commits" ]
 }
 
+# Writes chunks of 16 KiB from the start of DEVICE on until the store has no space for data.
+fill_store()	# LABEL DEVICE
+{
+	fs_done=0
+	while fs_left=$(field "$1" available); [ "$fs_left" -gt 0 ]; do
+		fs_n=$((fs_left > 40 ? fs_left - 40 : (fs_left + 3) / 4))
+		stamp write "$2" --tag 1 --from $((fs_done * 32)) --count $((fs_n * 32))
+		fs_done=$((fs_done + fs_n))
+		quiet dmsetup message "$1" 0 sync
+	done
+}
+
 settle()	# LABEL [SECONDS]: waits until the cleaner has nothing to do
 {
 	wait_for "${2:-60}" is "$1" cleaning 0

@@ -15,13 +15,7 @@ smv set s0/ policy=hold hold-timeout=0
 dev=/dev/mapper/s0-one
 smv snapshot one a
 smv snapshot two filler
-done=0
-while left=$(field s0 available); [ "$left" -gt 0 ]; do
-	n=$((left > 40 ? left - 40 : (left + 3) / 4))
-	stamp write /dev/mapper/s0-two --tag 1 --from $((done * 32)) --count $((n * 32))
-	done=$((done + n))
-	quiet dmsetup message s0 0 sync
-done
+fill_store s0 /dev/mapper/s0-two
 
 say 'interrupted'
 order one hold read 1

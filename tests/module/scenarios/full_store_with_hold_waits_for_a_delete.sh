@@ -16,25 +16,12 @@ dev=/dev/mapper/s0-one
 smv snapshot one a
 smv snapshot one during
 cp o.map a.map
-done=0
-fill()
-{
-	left=$(field s0 available)
-	while [ "$left" -gt 0 ]; do
-		n=$((left > 40 ? left - 40 : (left + 3) / 4))
-		stamp write /dev/mapper/s0-two --tag 1 --from $((done * 32)) \
-			--count $((n * 32))
-		done=$((done + n))
-		quiet dmsetup message s0 0 sync
-		left=$(field s0 available)
-	done
-}
 held()
 {
 	[ "$(field s0 waiting)" -ge 1 ]
 }
 smv snapshot two filler
-fill
+fill_store s0 /dev/mapper/s0-two
 eq "$(field s0 waiting)" 0 waiting
 
 stamp write $dev --tag 2 --map o.map --from 3200 --count 320 --io 160K & writer=$!
@@ -64,9 +51,8 @@ snapshot_is s0 one@during a.map
 eq "$(field s0 dropped)" 0 dropped
 
 # The timeout.
-done=0
 smv snapshot two filler
-fill
+fill_store s0 /dev/mapper/s0-two
 smv set s0/ hold-timeout=2
 smv activate one@a one@during
 stamp write $dev --tag 4 --map o.map --from 12800 --count 320 --io 160K

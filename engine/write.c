@@ -34,7 +34,7 @@
 
 /*
  * Chunks moved ahead of the mover are marked one by one, and all that are under way find room
- * for their marks when they end. Writers leave room for
+ * for their marks when they end (I-MOVES-FIT). Writers leave room for
  * the mover, whose marks merge into the watermark and give room back.
  */
 #define MOVER_RANGES (SMV_RANGES_MAX - SMV_MOVES_MAX)

@@ -3,7 +3,7 @@
  * Stores that failed while their origins were up. These went on, and what they were written from
  * then on is not preserved, which the failed store could not record. It promises
  * that before such a store is activated again in the same boot the snapshots of each origin that
- * was up are marked suspect.
+ * was up are marked suspect (I-FAILED-SUSPECT).
  *
  * Known by the superblock: it says that this boot has the store in use, and nobody has. Whoever takes
  * a store down says otherwise there, unless it has failed. An origin that was down then has

@@ -416,6 +416,12 @@ calm_all()
 	done
 }
 
+# hammering STATE: each thread of that hammer has a write behind it.
+hammering()
+{
+	[ -s "$1" ] && hammer mark "$1" now | awk '!$4 {idle = 1} END {exit idle || !NR}'
+}
+
 # ---- device mapper ----
 
 dm_make()	# NAME TABLE: a device of ours, removed at the end

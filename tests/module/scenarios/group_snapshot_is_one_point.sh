@@ -16,7 +16,7 @@ smv activate one@base
 O='--threads 4 --seed 11'
 M='--threads 2 --seed 12'
 nice -n 10 hammer run state $O /dev/mapper/s0-one /dev/mapper/s0-two & pid=$!
-wait_for 20 test -s state
+wait_for 20 hammering state
 i=0
 while [ $i -lt "$n" ]; do
 	hammer mark state before$i >>marks
@@ -37,7 +37,7 @@ done
 
 # An origin and a snapshot of the other one.
 nice -n 10 hammer run mixed $M /dev/mapper/s0-two /dev/mapper/s0-one@base & pid=$!
-wait_for 20 test -s mixed
+wait_for 20 hammering mixed
 i=0
 while [ $i -lt "$n" ]; do
 	hammer mark mixed before$i >>mixedmarks

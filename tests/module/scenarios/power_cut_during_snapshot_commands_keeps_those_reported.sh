@@ -14,7 +14,7 @@ phase1()
 	smv activate "$store"
 	hammer run state --threads 3 --sectors 1-40 /dev/mapper/s0-one \
 		/dev/mapper/s0-two &
-	wait_for 20 test -s state
+	wait_for 20 hammering state
 	cut_soon 1000 5000
 	i=0
 	while [ $i -lt 100 ]; do

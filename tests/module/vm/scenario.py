@@ -32,6 +32,7 @@ class Scenario:
     # images: hostile        the hostile store images in /smv/images: see hostile.py
     # programs: sqlite3      of the host, in its guest, too
     # trees: /usr/share/x    folders of the host, in its guest, too
+    # qemu: -device ...      more of QEMU's arguments, for a guest of its own
     # fails: REGEX           a canary: passes if it fails, saying this
     # console: REGEX         a kernel message that is expected
     """
@@ -54,7 +55,8 @@ class Scenario:
         self.alone = 'alone' in head
         self.long = 'long' in head
         self.host = head.get('host', [''])[0]
-        if self.host:
+        self.qemu = ' '.join(head.get('qemu', [])).split()
+        if self.host or self.qemu:
             # A sanitizer kernel has no disks from outside.
             self.kernels = [k for k in self.kernels if k not in sanitizer.KINDS]
         self.rounds = int(head.get('rounds', ['4'])[0])

@@ -5,8 +5,9 @@
  * Promises: a copy reads all, then writes all (durably, if its record goes with
  * it), then calls done() in a worker; it is asynchronous throughout, and any
  * number run side by side. A unit keeps a reference on the generation of data I/O
- * from the moment the engine named its chunks until it is put, so that no chunk it
- * reads or writes is reused before.
+ * from the moment the engine named its chunks until its I/O has ended, so that no
+ * chunk it reads or writes is reused before. No longer: what is published then may
+ * wait for room, which may have to come from chunks that wait for this generation.
  *
  * Rules: the units are allocated once, SMV_UNITS a store; whoever needs several
  * takes all or none, so that two who wait cannot hold each other's. Pages come
@@ -132,14 +133,22 @@ static void unit_free_pages(struct smv_unit *unit)
 	}
 }
 
+/* Its I/O has ended, or has not begun: of what was freed nothing waits for it any more. */
+void smv_unit_leave(struct smv_unit *unit)
+{
+	if (!unit->counted)
+		return;
+	unit->counted = false;
+	smv_io_leave(unit->dev, unit->generation);
+}
+
 void smv_unit_put(struct smv_unit *unit)
 {
 	struct smv_dev *dev = unit->dev;
 	unsigned long flags;
 	bool awaited;
 
-	if (unit->counted)
-		smv_io_leave(dev, unit->generation);
+	smv_unit_leave(unit);
 	smv_fall_end(dev, &unit->fall);
 	spin_lock_irqsave(&dev->wait_lock, flags);
 	list_add_tail(&unit->list, &dev->units);

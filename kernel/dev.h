@@ -423,6 +423,7 @@ void smv_copy_exit(struct smv_dev *dev);
 struct smv_unit *smv_unit_get(struct smv_dev *dev);
 u32 smv_unit_get_many(struct smv_dev *dev, struct list_head *list, u32 count,
 		      struct smv_waiter *waiter);
+void smv_unit_leave(struct smv_unit *unit);
 void smv_unit_put(struct smv_unit *unit);
 void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit));
 u64 smv_copy_checksum(struct smv_unit *unit);
@@ -520,17 +521,21 @@ static inline void smv_held_leave(struct smv_held *held)
 	smv_leave(held->target->vol);
 }
 
+/* The bio's I/O has ended: see smv_unit_leave(). */
+static inline void smv_held_uncount(struct smv_held *held)
+{
+	if (!held->counted)
+		return;
+	held->counted = false;
+	smv_io_leave(held->target->dev, held->generation);
+}
+
 /* Gives back what the bio holds. In end_io too. */
 static inline void smv_held_release(struct smv_held *held)
 {
-	struct smv_dev *dev = held->target->dev;
-
-	if (held->counted) {
-		held->counted = false;
-		smv_io_leave(dev, held->generation);
-	}
+	smv_held_uncount(held);
 	if (held->fall.origin)
-		smv_fall_end(dev, &held->fall);
+		smv_fall_end(held->target->dev, &held->fall);
 	smv_held_leave(held);
 }
 

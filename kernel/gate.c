@@ -270,6 +270,7 @@ static void gate_job_worker(struct work_struct *work)
 
 static void gate_job_done(struct smv_unit *unit)
 {
+	smv_unit_leave(unit);
 	unit->wait.work.func = gate_job_worker;
 	gate_job_worker(&unit->wait.work);
 }

@@ -149,9 +149,8 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	unit->read_failed = false;
 	smv_copy_start(unit, mover_copied);
 	wait_for_completion_io(&done);
+	smv_unit_leave(unit);
 	r = mover_report(unit, &lsn);
-	unit->counted = false;
-	smv_io_leave(unit->dev, unit->generation);
 	if (r == -ESTALE)
 		return 0;
 	if (!r && move) {

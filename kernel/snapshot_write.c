@@ -62,10 +62,7 @@ static void write_cancel(struct smv_bio *io, struct smv_unit *end)
 			return;
 		if (unit->job.todo == SMV_TODO_NEW)
 			smv_job_cancel(unit->dev->store, &unit->job);
-		if (unit->counted) {
-			unit->counted = false;
-			smv_io_leave(unit->dev, unit->generation);
-		}
+		smv_unit_leave(unit);
 		smv_fall_end(unit->dev, &unit->fall);
 	}
 }
@@ -224,11 +221,13 @@ static bool write_publish_job(struct smv_bio *io, struct smv_job *job)
 	return true;
 }
 
-/* true: all are published, or have failed; false: the bio waits. */
+/* Its I/O has ended. true: all are published, or have failed; false: the bio waits. */
 static bool write_publish(struct smv_bio *io)
 {
 	struct smv_unit *unit;
 
+	list_for_each_entry(unit, &io->units, list)
+		smv_unit_leave(unit);
 	while (!list_empty(&io->units)) {
 		unit = list_first_entry(&io->units, struct smv_unit, list);
 		if (!write_publish_job(io, &unit->job))
@@ -337,6 +336,7 @@ static void write_new_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
 
+	smv_held_uncount(io->held);
 	if (!write_publish_job(io, &io->job))
 		return;
 	smv_held_release(io->held);

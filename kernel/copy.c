@@ -6,8 +6,9 @@
  * it), then calls done() in a worker; it is asynchronous throughout, and any
  * number run side by side. A unit keeps a reference on the generation of data I/O
  * from the moment the engine named its chunks until its I/O has ended, so that no
- * chunk it reads or writes is reused before. No longer: what is published then may
- * wait for room, which may have to come from chunks that wait for this generation.
+ * chunk it reads or writes is reused before. No longer (I-ROOM-BEHIND): what is
+ * published then may wait for room, which may have to come from chunks that wait
+ * for this generation.
  *
  * Rules: the units are allocated once, SMV_UNITS a store; whoever needs several
  * takes all or none, so that two who wait cannot hold each other's. Pages come

@@ -10,10 +10,9 @@
  *   smv_unit   one chunk's job: a copy, a move, a snapshot write
  *
  * Locks, outermost first: smv_stores_mutex (the list of stores), dev->freezing (who freezes
- * filesystems, against the store's suspension), dev->command (the volumes in
- * use, commands, construction and destruction of their targets), vol->stage_lock,
- * dev->commit_mutex, dev->lock (the engine), then the spinlocks: vol->range_lock; dev->fall_lock,
- * dev->wait_lock (waiting lists, free units), dev->spare_lock.
+ * filesystems, against the store's suspension), dev->command (the volumes in use, commands, life of
+ * their targets), vol->stage_lock, dev->commit_mutex, dev->lock (the engine), then the spinlocks:
+ * vol->range_lock; dev->fall_lock, dev->wait_lock (waiting lists, free units), dev->spare_lock.
  */
 #ifndef SMV_DEV_H
 #define SMV_DEV_H
@@ -524,10 +523,9 @@ static inline void smv_held_leave(struct smv_held *held)
 /* The bio's I/O has ended: see smv_unit_leave(). */
 static inline void smv_held_uncount(struct smv_held *held)
 {
-	if (!held->counted)
-		return;
+	if (held->counted)
+		smv_io_leave(held->target->dev, held->generation);
 	held->counted = false;
-	smv_io_leave(held->target->dev, held->generation);
 }
 
 /* Gives back what the bio holds. In end_io too. */

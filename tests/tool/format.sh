@@ -127,7 +127,7 @@ t_a_file_that_another_run_holds_is_refused()
 {
 	make_store
 	before=$(sums store)
-	flock -x ./store sh -c 'echo held; sleep 20' >held &
+	flock -F -x ./store sh -c 'echo held; exec sleep 600' >held &
 	holder=$!
 	until [ -s held ]; do :; done
 	refused 1 'in use' smv format -f ./store

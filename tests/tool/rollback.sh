@@ -100,7 +100,7 @@ t_rollback_refuses_what_cannot_be()
 	mv origin elsewhere
 	refused 1 'device is not there' smv rollback -S ./store data@a
 	mv elsewhere origin
-	flock -x ./origin sh -c 'echo held; sleep 20' >held &
+	flock -F -x ./origin sh -c 'echo held; exec sleep 600' >held &
 	holder=$!
 	until [ -s held ]; do :; done
 	out smv dump ./store >before

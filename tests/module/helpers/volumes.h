@@ -82,7 +82,7 @@ static inline void volume_close(const struct dm_store *store, struct volume *vol
 	vol->active = false;
 	close(vol->dev.fd);
 	volume_dm_name(store, vol, name);
-	for (int tries = 0; dm_opens(name) > 0 && tries < 1000; tries++)
+	for (int tries = 0; dm_opens(name) > 0 && tries < 30000; tries++)
 		nanosleep(&pause, NULL);
 }
 

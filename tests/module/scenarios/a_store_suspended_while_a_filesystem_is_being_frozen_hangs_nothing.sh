@@ -9,8 +9,9 @@ mkfs ext4 "$data"
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$data" data
 smv activate "$store"
-mnt /dev/mapper/s0-data fs
+mnt /dev/mapper/s0-data fs rw,noinit_itable # it writes nothing by itself
 make_files /mnt/fs 10
+sync -f /mnt/fs
 echo dirty >/mnt/fs/dirty
 order data hold write 1
 snapmv snapshot data a & command=$!

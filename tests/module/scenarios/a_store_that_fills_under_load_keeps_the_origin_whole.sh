@@ -13,7 +13,7 @@ smv snapshot data a0
 smv snapshot data a1
 smv snapshot data a2
 smv snapshot data@a1 a3
-nice -n 15 overlap --time 600 --threads 4 $dev >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 1000000 --threads 4 $dev >overlap.out 2>&1 & load=$!
 wait_for 60 is s0 full 1
 invalid()
 {

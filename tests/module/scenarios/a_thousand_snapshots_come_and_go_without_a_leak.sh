@@ -20,7 +20,7 @@ nothing_left()
 n=$(scaled 1000)
 must messages s0 --repeat "$n" snapshot 0 0 data s%d % -- delete data@s%d
 nothing_left
-nice -n 15 overlap --time 600 --threads 1 $dev >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 1000000 --threads 1 $dev >overlap.out 2>&1 & load=$!
 must messages s0 --repeat "$n" snapshot 0 0 data s%d % -- delete data@s%d
 many=$(scaled 200)
 must messages s0 --repeat "$many" snapshot 0 0 data m%d %

@@ -17,7 +17,7 @@ while [ "$left" -gt 0 ]; do
 	stamp write /dev/mapper/s0-data --tag 2 --from $((done * 32)) \
 		--count $((n * 32))
 	done=$((done + n))
-	quiet dmsetup message s0 0 checkpoint	# none falls between the look and the writes
+	checkpointed s0
 	left=$(field s0 available)
 done
 say "$done chunks of $(field s0 chunks) taken, $(field s0 meta) for metadata"

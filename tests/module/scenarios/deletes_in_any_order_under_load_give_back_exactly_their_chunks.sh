@@ -51,7 +51,7 @@ done
 say "built:$names"
 eq "$(field s0 dropped)" 0 dropped
 
-nice -n 15 overlap --time 600 --threads 2 $dev >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 1000000 --threads 2 $dev >overlap.out 2>&1 & load=$!
 count=0
 while [ -n "$names" ]; do
 	# One at random, and when it is gone, a look at another.

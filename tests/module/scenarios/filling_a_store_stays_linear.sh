@@ -5,10 +5,6 @@
 
 mkdisk origin 48M
 mkdisk store 72M
-smv format -c 4K -l s0 "$store"
-smv add "$store" "$origin" data
-smv activate "$store"
-smv snapshot data a
 dev=/dev/mapper/s0-data
 
 now_ms()
@@ -17,18 +13,41 @@ now_ms()
 }
 
 step=$(($(scaled 48 12) * 2048 / 48 * 8))
-part=0
-while [ $part -lt 6 ]; do
-	commits=$(field s0 commits)
-	start=$(now_ms)
-	stamp write $dev --tag $((part + 1)) --from $((part * step)) --count $step
-	eval "ms$part=$(($(now_ms) - start))"
-	eval "say \"part $part: \$ms$part ms, $(($(field s0 commits) - commits)) commits\""
-	part=$((part + 1))
+
+# true: a quadratic fill would take many times as long
+fill_is_linear()
+{
+	part=0
+	while [ $part -lt 6 ]; do
+		commits=$(field s0 commits)
+		start=$(now_ms)
+		stamp write $dev --tag $((part + 1)) --from $((part * step)) --count $step
+		eval "ms$part=$(($(now_ms) - start))"
+		eval "say \"part $part: \$ms$part ms, $(($(field s0 commits) - commits)) commits\""
+		part=$((part + 1))
+	done
+	eq "$(field s0 data)" $((step * 6 / 8)) 'data chunks'
+	first=$((ms0 < ms1 ? ms0 : ms1)) last=$((ms4 < ms5 ? ms4 : ms5))
+	[ $last -le $((first * 3 + 500)) ]
+}
+
+begin()
+{
+	run dd if=/dev/zero of="$origin" bs=1M count=48 oflag=direct status=none
+	smv format -f -c 4K -l s0 "$store"
+	smv add "$store" "$origin" data
+	smv activate "$store"
+	smv snapshot data a
+}
+
+# A host that gets busy meanwhile does so once, or twice.
+begin
+try=1
+until fill_is_linear; do
+	[ $try -lt 4 ] || fail "the last parts take $last ms, the first ones $first"
+	try=$((try + 1))
+	smv deactivate s0
+	begin
 done
-eq "$(field s0 data)" $((step * 6 / 8)) 'data chunks'
-# A quadratic fill would take many times as long; a busy host some times.
-first=$((ms0 < ms1 ? ms0 : ms1)) last=$((ms4 < ms5 ? ms4 : ms5))
-cond "$last" -le $((first * 3 + 500))
 smv activate data@a
 must stamp check $dev@a --tag 0

@@ -29,15 +29,8 @@ smv snapshot two filler
 # look at what is left and the write of it.
 look()
 {
-	before=$(field s0 checkpoints)
-	quiet dmsetup message s0 0 checkpoint
-	wait_for 20 has_checkpointed
+	checkpointed s0
 	left=$(field s0 available)
-}
-
-has_checkpointed()
-{
-	[ "$(field s0 checkpoints)" -gt "$before" ]
 }
 done=0
 look

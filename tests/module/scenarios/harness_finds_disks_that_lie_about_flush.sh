@@ -7,9 +7,12 @@
 # rig: pretend
 # timeout: 60
 
+has_flushed() { [ -s state ] && hammer mark state now | awk '$4 > 20 {flushed = 1} END {exit !flushed}'; }
+
 phase1()
 {
 	hammer run state --threads 2 --flush-every 20 "$a" &
+	wait_for 20 has_flushed
 	cut_soon 1000 1500
 	wait
 }

@@ -6,6 +6,11 @@
 # cuts: none any torn
 # timeout: 60
 
+has_flushed()	# STATE: a thread has, for it has gone on
+{
+	[ -s "$1" ] && hammer mark "$1" now | awk '$4 > 20 {flushed = 1} END {exit !flushed}'
+}
+
 phase1()
 {
 	stamp write "$a" --tag 1 --sync
@@ -16,7 +21,9 @@ phase1()
 	# All of it was written with FUA: as good as a flush at the end.
 	echo 'F 0 200'
 	echo 'F 1 200'
-	hammer run state --threads 2 --seed 2 --flush-every 20 "$c" &
+	echo SECOND
+	hammer run state2 --threads 2 --seed 2 --flush-every 20 "$c" &
+	wait_for 20 has_flushed state2
 	cut_soon 500 1500
 	wait
 }
@@ -28,7 +35,7 @@ phase2()
 	must stamp check "$b" --tag 2
 	said >said
 	# The second run lies over the first one: only it can be checked whole.
-	sed -n '/^CUT/,$p' said >second
+	sed -n '/^SECOND/,$p' said >second
 	grep -q '^F' second || fail 'the hammer never flushed'
 	must hammer check --threads 2 --seed 2 --durable second "$c"
 }

@@ -114,10 +114,11 @@ come_and_go & goer=$!
 each load 3
 each whole
 each load 4
+enough() { [ "$(cat "$T/taken")" -ge 3 ]; }
+wait_for 100 enough
 touch "$T/stop"
 wait $goer || fail 'snapshots coming and going'
 say "$(cat "$T/taken") snapshots came"
-cond "$(cat "$T/taken")" -ge 3
 down
 settle s0
 eq "$(field s0 dropped)" 0 dropped

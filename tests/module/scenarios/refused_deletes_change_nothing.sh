@@ -20,6 +20,7 @@ mustfail 'data@a' snapmv delete data@a
 mustfail 'data@a' snapmv delete data@b data@a
 mustfail 'nosuch' snapmv delete data@b data@nosuch
 hammer run state --threads 2 /dev/mapper/s0-data@a & pid=$!
+wait_for 20 hammering state
 i=0
 while [ $i -lt 10 ]; do
 	mustfail 'data@a.*active' snapmv delete data@a

@@ -14,6 +14,8 @@ smv snapshot data b
 smv activate data@a
 hammer run state --threads 2 $dev & one=$!
 hammer run state2 --threads 2 --seed 2 $dev@a & two=$!
+wait_for 20 hammering state
+wait_for 20 hammering state2
 mustfail 'open|in use' snapmv deactivate s0/
 mustfail 'open|in use' snapmv deactivate data
 i=0

@@ -23,6 +23,7 @@ phase1()
 	note start
 	hammer run state --threads 3 --sectors 1-40 --flush-every 8 --dsync 5 --pause 3000 \
 		--notes "$marks" /dev/mapper/s0-data >flushed & writer=$!
+	wait_for 20 hammering state
 	take roll r0
 	stamp write /dev/mapper/s0-roll --tag 2 --io 64K
 	i=0

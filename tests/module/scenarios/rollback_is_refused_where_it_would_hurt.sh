@@ -41,7 +41,7 @@ mustfail 'roll' snapmv rollback -f data@a
 smv activate data@a
 stamp write $dev@a --tag 9 --map a.map --random 300 --sectors 1-40 --seed 3
 must stamp check $dev@a --map a.map
-sleep 1 <$dev@a &	# open for a moment, as by udev after each writer
+sleep 0.3 <$dev@a &	# open for a moment, as by udev after each writer
 smv deactivate data@a
 must stamp check $dev --map o.map
 smv delete data@a

@@ -27,8 +27,8 @@ for kind in $(filesystems); do
 	mkfs $kind $dev
 	sum=$(sumdev $dev)
 	run dmsetup suspend $label-data
-	run timeout 20 snapmv snapshot data a
-	run timeout 20 snapmv activate data@a
+	run timeout 100 snapmv snapshot data a
+	run timeout 100 snapmv activate data@a
 	run dmsetup resume $label-data
 	# All of it, or of the large one the first 8 MiB of each of its groups.
 	size=$(($(sectors $dev) / 4))

@@ -12,14 +12,14 @@ dev=/dev/mapper/s0-data
 smv snapshot data a
 smv snapshot data b
 smv activate data@a data@b
-nice -n 15 overlap --time 600 --threads 2 $dev $dev@a $dev@b >overlap.out 2>&1 & load=$!
+nice -n 15 overlap --time 1000000 --threads 2 $dev $dev@a $dev@b >overlap.out 2>&1 & load=$!
 
 cycle()	# NAME N [OPTION]
 {
 	cy_i=0
 	while [ $cy_i -lt "$2" ]; do
-		timeout 60 dmsetup suspend ${3:-} "$1"
-		timeout 60 dmsetup resume "$1"
+		timeout 200 dmsetup suspend ${3:-} "$1"
+		timeout 200 dmsetup resume "$1"
 		cy_i=$((cy_i + 1))
 	done
 }
@@ -36,7 +36,7 @@ cycle s0-data@a "$n" --noflush & p2=$!
 cycle s0-data@b "$n" & p3=$!
 i=0
 while [ $i -lt "$n" ]; do
-	quiet timeout 60 snapmv snapshot data x$i
+	quiet timeout 200 snapmv snapshot data x$i
 	i=$((i + 1))
 done
 wait $p1
@@ -50,11 +50,11 @@ wait $p1
 wait $p2
 wait $p3
 say 'snapshots suspended, then the origin'
-must timeout 60 dmsetup suspend s0-data@a
-must timeout 60 dmsetup suspend s0-data
-must timeout 60 snapmv snapshot data y
-must timeout 60 dmsetup resume s0-data
-must timeout 60 dmsetup resume s0-data@a
+must timeout 200 dmsetup suspend s0-data@a
+must timeout 200 dmsetup suspend s0-data
+must timeout 200 snapmv snapshot data y
+must timeout 200 dmsetup resume s0-data
+must timeout 200 dmsetup resume s0-data@a
 kill -0 $load || { cat overlap.out; fail 'the load has ended'; }
 kill $load
 wait $load || :

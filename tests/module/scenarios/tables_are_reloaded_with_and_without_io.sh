@@ -35,8 +35,8 @@ reload s0
 stamp write $dev --tag 2 --map o.map --random 60 --sectors 1-50
 must stamp check $dev@a --map a.map
 
-nice -n 15 overlap --time 600 --threads 2 $dev >overlap1.out 2>&1 & one=$!
-nice -n 15 overlap --time 600 --threads 2 $dev@a >overlap2.out 2>&1 & two=$!
+nice -n 15 overlap --time 1000000 --threads 2 $dev >overlap1.out 2>&1 & one=$!
+nice -n 15 overlap --time 1000000 --threads 2 $dev@a >overlap2.out 2>&1 & two=$!
 smv snapshot data b
 n=$(scaled 10 3)
 i=0

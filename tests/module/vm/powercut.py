@@ -47,7 +47,7 @@ class Server:
         command += more
         self.log = open(f'{folder}/nbdkit.log', 'w')
         self.process = subprocess.Popen(command, stdout=self.log, stderr=self.log)
-        deadline = time.time() + 20
+        deadline = time.time() + 120
         while not (os.path.exists(self.socket) and os.path.exists(self.control)):
             if time.time() > deadline or self.process.poll() is not None:
                 raise RuntimeError(f'nbdkit does not start, see {folder}/nbdkit.log')
@@ -71,7 +71,7 @@ class Server:
 
     def command(self, text):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
+            s.settimeout(120)
             s.connect(self.control)
             s.sendall(text.encode() + b'\n')
             answer = s.recv(4096).decode().strip()

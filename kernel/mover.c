@@ -269,18 +269,29 @@ static int mover_finish(struct smv_vol *vol)
 	return 0;
 }
 
-/* What to do about the result of one move: the delay until the next, or 0. */
-static unsigned long mover_delay(struct smv_dev *dev, int r, u32 moved)
+/*
+ * The ticks until the next batch: what is left of the time that the one begun at @start should take.
+ * Both @start and the timer are up to a tick early.
+ */
+static unsigned long mover_pause(struct smv_dev *dev, unsigned long start, u32 moved)
 {
 	u64 rate = READ_ONCE(dev->settings.throttle_mib_s);
+	unsigned long due;
 
-	if (r == -EINPROGRESS)
-		return MOVE_AGAIN;
-	if (r)
-		return HZ;
 	if (!rate)
 		return 0;
-	return div64_u64((u64)moved * dev->chunk_sectors * HZ, rate * 2048);
+	due = start + 2 + div64_u64((u64)moved * dev->chunk_sectors * HZ, rate * 2048);
+	return time_after(due, jiffies) ? due - jiffies : 0;
+}
+
+/* The same, by the result of the batch. */
+static unsigned long mover_delay(struct smv_dev *dev, int r, unsigned long start, u32 moved)
+{
+	unsigned long pause = mover_pause(dev, start, moved);
+
+	if (r == -EINPROGRESS)
+		return max_t(unsigned long, pause, MOVE_AGAIN);
+	return r ? HZ : pause;
 }
 
 static bool mover_may_run(struct smv_vol *vol)
@@ -319,6 +330,7 @@ static void move_worker(struct work_struct *work)
 {
 	struct smv_vol *vol = container_of(to_delayed_work(work), struct smv_vol, move_work);
 	struct smv_dev *dev = vol->dev;
+	unsigned long start = jiffies;
 	u32 moved = 0;
 	u64 lsn;
 	int r;
@@ -343,7 +355,7 @@ static void move_worker(struct work_struct *work)
 	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY && r != -ENOENT)
 		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d", dev->name, r);
 	if (mover_may_run(vol))
-		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, moved));
+		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, start, moved));
 }
 
 void smv_mover_init(struct smv_vol *vol)

@@ -258,6 +258,7 @@ bool smv_bio_park_room(struct smv_bio *io)
 	struct smv_vol *vol = io->vol;
 	struct smv_dev *dev = vol->dev;
 
+	WARN_ON_ONCE(io->held->counted); /* I-ROOM-BEHIND */
 	smv_lock(dev);
 	smv_room_wanted(dev, vol);
 	smv_wait_list(dev, &dev->room_list, &io->wait);

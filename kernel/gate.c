@@ -253,6 +253,7 @@ static void gate_job_worker(struct work_struct *work)
 		smv_lock(dev);
 		r = gate_job_report(unit, &lsn, &miss);
 		if (r == -EBUSY) {
+			WARN_ON_ONCE(unit->counted); /* I-ROOM-BEHIND */
 			smv_room_wanted(dev, unit->io->vol);
 			smv_wait_list(dev, &dev->room_list, &unit->wait);
 		} else if (r != -EAGAIN) {

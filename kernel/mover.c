@@ -116,6 +116,7 @@ static int mover_report(struct smv_unit *unit, u64 *lsn)
 	u64 miss = 0;
 	int r;
 
+	WARN_ON_ONCE(unit->counted); /* I-ROOM-BEHIND */
 	for (;;) {
 		smv_lock(dev);
 		if (!unit->status) {

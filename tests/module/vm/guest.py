@@ -24,7 +24,7 @@ SLUB_DEBUG = 'slub_debug=FZPU,kmalloc-*,bio*,kcopyd*,dm*'
 # same place in each process a program starts in a third of the time (snapmv list: 103 -> 36 ms).
 APPEND = ('console=ttyS0 loglevel=4 mitigations=off norandmaps oops=panic '
           'panic=-1 random.trust_cpu=on printk.devkmsg=on '
-          'sysctl.kernel.hung_task_timeout_secs=120 watchdog_thresh=30 '
+          'sysctl.kernel.hung_task_timeout_secs=60 watchdog_thresh=30 '
           'rcupdate.rcu_cpu_stall_timeout=120 no_timer_check null_blk.nr_devices=0 '
           'rdinit=/init')
 

@@ -79,7 +79,17 @@ wait_for()
 	done
 }
 
+has_ended()	# PID
+{
+	! kill -0 "$1" 2>/dev/null
+}
+
 # ---- numbers ----
+
+now_ms()	# prints milliseconds
+{
+	awk '{print int($1 * 1000)}' /proc/uptime
+}
 
 scaled()	# N [MIN]: N at full scale, about a tenth on the second kernel
 {
@@ -416,10 +426,11 @@ calm_all()
 	done
 }
 
-# hammering STATE: each thread of that hammer has a write behind it.
+# hammering STATE [N]: each thread of that hammer has N writes (1) behind it.
 hammering()
 {
-	[ -s "$1" ] && hammer mark "$1" now | awk '!$4 {idle = 1} END {exit idle || !NR}'
+	[ -s "$1" ] && hammer mark "$1" now |
+		awk -v n="${2:-1}" '$4 < n {few = 1} END {exit few || !NR}'
 }
 
 # ---- device mapper ----
@@ -658,14 +669,18 @@ checkpointed()
 	wait_for 20 is "$1" journal_used 0
 }
 
-# Writes chunks of 16 KiB from the start of DEVICE on until the store has no space for data.
-fill_store()	# LABEL DEVICE
+# Writes chunks of 16 KiB from the start of DEVICE on until the store has no space for data; $filled of them.
+fill_store()	# LABEL DEVICE TAG
 {
-	fs_done=0
-	while checkpointed "$1"; fs_left=$(field "$1" available); [ "$fs_left" -gt 0 ]; do
+	filled=0
+	checkpointed "$1"
+	fs_left=$(field "$1" available)
+	while [ "$fs_left" -gt 0 ]; do
 		fs_n=$((fs_left > 40 ? fs_left - 40 : (fs_left + 3) / 4))
-		stamp write "$2" --tag 1 --from $((fs_done * 32)) --count $((fs_n * 32))
-		fs_done=$((fs_done + fs_n))
+		stamp write "$2" --tag "$3" --from $((filled * 32)) --count $((fs_n * 32))
+		filled=$((filled + fs_n))
+		checkpointed "$1"
+		fs_left=$(field "$1" available)
 	done
 }
 

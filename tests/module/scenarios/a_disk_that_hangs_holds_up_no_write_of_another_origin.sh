@@ -15,11 +15,7 @@ order one hold read 1 16
 stamp write /dev/mapper/s0-one --tag 1 --count 512 --io 256K & hung=$!
 wait_for 20 holds one
 stamp write /dev/mapper/s0-two --tag 1 --count 8 & other=$!
-has_ended()
-{
-	! kill -0 $other 2>/dev/null
-}
-wait_for 10 has_ended
+wait_for 10 has_ended $other
 wait $other || fail 'the write to the other origin'
 kill -0 $hung || fail 'the disk did not hang'
 calm one

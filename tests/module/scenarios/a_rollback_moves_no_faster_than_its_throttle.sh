@@ -16,17 +16,15 @@ stamp write $dev --tag 2 --map o.map
 smv set s0/ throttle=pause
 smv rollback data@a
 
-now() { awk '{print int($1 * 1000)}' /proc/uptime; }	# milliseconds
-
 # A batch is a tenth of a second's worth; one of the rate before may still be under way: 40 chunks.
 no_faster()	# MIB UNTIL: until so many chunks are moved
 {
 	nf_from=$(field s0-data moved)
-	nf_start=$(now)
+	nf_start=$(now_ms)
 	smv set s0/ throttle=$1
 	while :; do
 		nf_moved=$(field s0-data moved)
-		nf_ms=$(($(now) - nf_start))
+		nf_ms=$(($(now_ms) - nf_start))
 		cond $((nf_moved - nf_from)) -le $((64 * $1 * nf_ms / 1000 + 40))
 		[ "$nf_moved" -lt "$2" ] || break
 		sleep 0.1

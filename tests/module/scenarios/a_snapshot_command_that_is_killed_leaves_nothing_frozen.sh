@@ -9,11 +9,6 @@ smv add "$store" "$origin" data
 smv activate "$store"
 mkfs ext4 /dev/mapper/s0-data
 mnt /dev/mapper/s0-data data
-now_ms()
-{
-	awk '{print int($1 * 1000)}' /proc/uptime
-}
-
 # the kernel's part comes last in what the command takes
 smv snapshot data first
 start=$(now_ms)

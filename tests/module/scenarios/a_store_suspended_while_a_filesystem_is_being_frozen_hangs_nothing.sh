@@ -19,11 +19,7 @@ wait_for 20 holds data
 dmsetup suspend s0 & suspend=$!
 sleep 1	# to get as far as it can
 calm data
-ended()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-wait_for 20 ended $suspend
+wait_for 20 has_ended $suspend
 wait $suspend
 # Without a filesystem that could be frozen, what is suspended below is no matter.
 must timeout 20 dmsetup message s0 0 "snapshot 0 1 data b %"

@@ -20,11 +20,7 @@ must dmsetup suspend s0
 must dmsetup clear plain
 must dmsetup resume s0
 stamp check /dev/mapper/plain --tag 1 & reader=$!
-ended()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-wait_for 20 ended $reader
+wait_for 20 has_ended $reader
 wait $reader
 dm_remove plain
 

@@ -15,7 +15,7 @@ smv set s0/ policy=hold hold-timeout=0
 dev=/dev/mapper/s0-one
 smv snapshot one a
 smv snapshot two filler
-fill_store s0 /dev/mapper/s0-two
+fill_store s0 /dev/mapper/s0-two 1
 
 say 'interrupted'
 order one hold read 1
@@ -49,10 +49,6 @@ dd if=/dev/zero of=/dev/mapper/s0 bs=4k count=1 conv=notrunc 2>/dev/null
 dmsetup suspend s0 || say 'its suspension fails'
 must dmsetup resume s0
 stamp write $dev --tag 3 --map o.map --count 320 & writer=$!
-ended()
-{
-	! kill -0 "$1" 2>/dev/null
-}
-wait_for 20 ended $writer
+wait_for 20 has_ended $writer
 wait $writer
 must stamp check $dev --map o.map

@@ -7,15 +7,9 @@ mkdisk origin 48M
 mkdisk store 72M
 dev=/dev/mapper/s0-data
 
-now_ms()
-{
-	awk '{print int($1 * 1000)}' /proc/uptime
-}
-
 step=$(($(scaled 48 12) * 2048 / 48 * 8))
 
-# true: a quadratic fill would take many times as long
-fill_is_linear()
+fill()
 {
 	part=0
 	while [ $part -lt 6 ]; do
@@ -27,6 +21,11 @@ fill_is_linear()
 		part=$((part + 1))
 	done
 	eq "$(field s0 data)" $((step * 6 / 8)) 'data chunks'
+}
+
+# A quadratic fill would take many times as long.
+is_linear()
+{
 	first=$((ms0 < ms1 ? ms0 : ms1)) last=$((ms4 < ms5 ? ms4 : ms5))
 	[ $last -le $((first * 3 + 500)) ]
 }
@@ -42,12 +41,14 @@ begin()
 
 # A host that gets busy meanwhile does so once, or twice.
 begin
+fill
 try=1
-until fill_is_linear; do
+until is_linear; do
 	[ $try -lt 4 ] || fail "the last parts take $last ms, the first ones $first"
 	try=$((try + 1))
 	smv deactivate s0
 	begin
+	fill
 done
 smv activate data@a
 must stamp check $dev@a --tag 0

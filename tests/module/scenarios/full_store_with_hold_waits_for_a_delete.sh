@@ -21,7 +21,7 @@ held()
 	[ "$(field s0 waiting)" -ge 1 ]
 }
 smv snapshot two filler
-fill_store s0 /dev/mapper/s0-two
+fill_store s0 /dev/mapper/s0-two 1
 eq "$(field s0 waiting)" 0 waiting
 
 stamp write $dev --tag 2 --map o.map --from 3200 --count 320 --io 160K & writer=$!
@@ -52,7 +52,7 @@ eq "$(field s0 dropped)" 0 dropped
 
 # The timeout.
 smv snapshot two filler
-fill_store s0 /dev/mapper/s0-two
+fill_store s0 /dev/mapper/s0-two 1
 smv set s0/ hold-timeout=2
 smv activate one@a one@during
 stamp write $dev --tag 4 --map o.map --from 12800 --count 320 --io 160K

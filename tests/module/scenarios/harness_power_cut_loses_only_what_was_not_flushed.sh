@@ -6,11 +6,6 @@
 # cuts: none any torn
 # timeout: 60
 
-has_flushed()	# STATE: a thread has, for it has gone on
-{
-	[ -s "$1" ] && hammer mark "$1" now | awk '$4 > 20 {flushed = 1} END {exit !flushed}'
-}
-
 phase1()
 {
 	stamp write "$a" --tag 1 --sync
@@ -23,7 +18,7 @@ phase1()
 	echo 'F 1 200'
 	echo SECOND
 	hammer run state2 --threads 2 --seed 2 --flush-every 20 "$c" &
-	wait_for 20 has_flushed state2
+	wait_for 20 hammering state2 21 # so each has flushed
 	cut_soon 500 1500
 	wait
 }

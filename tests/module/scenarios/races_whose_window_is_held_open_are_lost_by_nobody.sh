@@ -37,11 +37,6 @@ grace()	# CMD...: true when it has got through
 	done
 }
 
-has_ended()	# PID
-{
-	! kill -0 "$1" 2>/dev/null
-}
-
 has_moved()
 {
 	[ "$(field s0 moves)" -gt 0 ]

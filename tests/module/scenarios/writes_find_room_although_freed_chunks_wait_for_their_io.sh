@@ -48,11 +48,6 @@ goes_on()	# PID
 	wait_for 20 is s0 held 0
 }
 
-has_ended()	# PID
-{
-	! kill -0 "$1" 2>/dev/null
-}
-
 end()
 {
 	must stamp check $dev@s --tag 2 --from 64

@@ -14,7 +14,7 @@ smv set s0/ policy=hold hold-timeout=0
 dev=/dev/mapper/s0-one
 smv snapshot one a
 smv snapshot two filler
-fill_store s0 /dev/mapper/s0-two
+fill_store s0 /dev/mapper/s0-two 1
 
 say 'a flushless suspend is interrupted'
 order one hold read 1
@@ -47,11 +47,7 @@ kill -0 $writer || fail 'the writer did not wait'
 
 say 'the snapshot goes'
 smv delete one@a
-has_ended()
-{
-	! kill -0 $writer 2>/dev/null
-}
-wait_for 20 has_ended
+wait_for 20 has_ended $writer
 wait $writer || fail 'the writer failed'
 must stamp check $dev --tag 2 --count 8
 eq "$(field s0-one gated)" 0 gated

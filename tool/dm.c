@@ -408,7 +408,6 @@ static void tick(bool on)
 int smv_dm_wait(const char *name, u32 event)
 {
 	struct dm_task *task = task_for(DM_DEVICE_WAITEVENT, name);
-	bool terminal = isatty(STDERR_FILENO);
 	int rc;
 
 	if (!task)
@@ -417,11 +416,9 @@ int smv_dm_wait(const char *name, u32 event)
 		dm_task_destroy(task);
 		return -ENOMEM;
 	}
-	if (terminal)
-		tick(true);
+	tick(true);
 	rc = run(task);
-	if (terminal)
-		tick(false);
+	tick(false);
 	return rc;
 }
 

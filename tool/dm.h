@@ -62,8 +62,8 @@ char *smv_dm_status(const char *name);
 /* The table line's parameters, to be freed; NULL: none. */
 char *smv_dm_table(const char *name);
 /*
- * The event number, and a wait until it is not @event any more. On a terminal -EINTR each second,
- * for progress to be shown.
+ * The event number, and a wait until it is not @event any more. -EINTR each second, for
+ * what raises none to be looked at.
  */
 int smv_dm_event(const char *name, u32 *event);
 int smv_dm_wait(const char *name, u32 event);

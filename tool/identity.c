@@ -104,12 +104,15 @@ static char *stable_path(const struct smv_device *device)
 	const char *path = device->path;
 	char *real, *node;
 
-	if (!strncmp(path, "/dev/disk/", 10) || !strncmp(path, "/dev/mapper/", 12))
+	/* by a number, which another device may have after a reboot */
+	bool numbered = !strncmp(path, "/dev/dm-", 8) || !strncmp(path, "/dev/block/", 11);
+
+	/* /dev/md/home and the like stay, what they lead to does not */
+	if (!strncmp(path, "/dev/", 5) && !strstr(path, "/../") && !numbered)
 		return smv_text_printf("%s", path);
 	real = realpath(path, NULL);
 	if (!real)
 		return smv_text_printf("%s", path);
-	/* a number that the next device to be made gets after a reboot */
 	node = strncmp(real, "/dev/dm-", 8) ? NULL : smv_identity_node(device->dev);
 	if (!node)
 		return real;

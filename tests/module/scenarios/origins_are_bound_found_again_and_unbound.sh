@@ -93,3 +93,19 @@ mustfail 'part: several devices match' snapmv activate "$store"
 rmdisk "$first"
 smv activate part
 must stamp check /dev/mapper/s0-part --tag 5
+
+# One known by its path only is known by what was named, which may lead elsewhere after a reboot.
+mkdisk third 16M
+mkdisk fourth 16M
+stamp write "$third" --tag 6
+mkdir -p /dev/md
+ln -s "$fourth" /dev/md/home
+smv add s0/ /dev/md/home home
+eq "$(json '.stores[0].volumes[] | select(.name == "home") | .identity' list)" path:/dev/md/home
+smv deactivate s0
+ln -sf "$third" /dev/md/home
+smv activate home
+must stamp check /dev/mapper/s0-home --tag 6
+smv deactivate s0
+rm /dev/md/home
+smv remove -S "$store" home

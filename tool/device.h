@@ -53,6 +53,12 @@ char *smv_device_user(dev_t dev, bool (*is_own)(void *context, const char *uuid)
 bool smv_device_has_loop(const char *path);
 /* Does @dev lie on @on: as a partition of it, or through device-mapper, md or loop? */
 bool smv_device_lies_on(dev_t dev, dev_t on);
+/*
+ * The same, block by block: not through a filesystem, as a loop device's file, nor a volume of ours.
+ * Of a file that cannot be looked at: true.
+ */
+bool smv_device_maps(dev_t dev, dev_t to);
+bool smv_device_maps_file(dev_t dev, const char *path);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */
 bool smv_device_sysfs(const char *path, char *text, size_t bytes);
 /* "/sys/dev/block/8:1/@name" */

@@ -137,8 +137,8 @@ bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
 	if (!known)
 		return false;
 	if (!found->dev)
-		return !smv_device_has_loop(found->path);
-	return !smv_device_lies_on(dev, found->dev) && !smv_device_lies_on(found->dev, dev);
+		return !smv_device_maps_file(dev, found->path);
+	return !smv_device_maps(dev, found->dev) && !smv_device_maps(found->dev, dev);
 }
 
 char *smv_scan_twin(const struct smv_found *found)
@@ -151,8 +151,8 @@ char *smv_scan_twin(const struct smv_found *found)
 		const struct smv_found *other = &scan.found[i];
 
 		if (!memcmp(other->uuid, found->uuid, SMV_UUID_BYTES) && other->dev != found->dev &&
-		    !smv_device_lies_on(other->dev, found->dev) &&
-		    !smv_device_lies_on(found->dev, other->dev))
+		    !smv_device_maps(other->dev, found->dev) &&
+		    !smv_device_maps(found->dev, other->dev))
 			twin = smv_text_printf("%s", other->path);
 	}
 	smv_scan_free(&scan);

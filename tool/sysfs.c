@@ -49,10 +49,10 @@ static void unescape(char *text)
 	char *out = text;
 
 	for (; *text; text++) {
-		u32 code;
-
-		if (*text == '\\' && sscanf(text + 1, "%3o", &code) == 1) {
-			*out++ = (char)code;
+		/* one that was cut off is none */
+		if (*text == '\\' && strspn(text + 1, "01234567") >= 3) {
+			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+					(text[3] - '0'));
 			text += 3;
 		} else {
 			*out++ = *text;
@@ -109,24 +109,62 @@ static bool read_dev(const char *path, dev_t *dev)
 	return true;
 }
 
-/* The disk of a partition, the device of a loop device's file; false: none. */
-static bool parent_of(dev_t dev, dev_t *parent)
+static bool same_file(const struct stat *a, const struct stat *b)
 {
-	char path[128], text[512];
-	struct stat st;
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
-	if (!access(path, F_OK)) {
-		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
-		return read_dev(path, parent);
-	}
-	if (!smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) || stat(text, &st))
-		return false;
-	*parent = S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev;
-	return true;
+	if (S_ISBLK(a->st_mode))
+		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-static bool lies_on(dev_t dev, dev_t on, int depth)
+static bool backing_file(dev_t dev, struct stat *st)
+{
+	char text[512];
+
+	return smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) &&
+	       !stat(text, st);
+}
+
+static bool disk_of(dev_t dev, dev_t *disk)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/partition", major(dev), minor(dev));
+	if (access(path, F_OK))
+		return false;
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
+	return read_dev(path, disk);
+}
+
+static bool is_ours(dev_t dev)
+{
+	char uuid[256];
+
+	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
+	       !strncmp(uuid, "SNAPMV-", 7);
+}
+
+/* What is looked for below a device. */
+struct below {
+	struct stat what; /* a block device, or a file */
+	bool blocks; /* by mapping of blocks alone: not through filesystems and volumes of ours */
+};
+
+static bool lies_on(dev_t dev, const struct below *on, int depth);
+
+static bool loop_lies_on(dev_t dev, const struct below *on, int depth)
+{
+	struct stat file;
+
+	if (!backing_file(dev, &file))
+		return false;
+	if (same_file(&file, &on->what))
+		return true;
+	if (S_ISBLK(file.st_mode))
+		return lies_on(file.st_rdev, on, depth + 1);
+	return !on->blocks && lies_on(file.st_dev, on, depth + 1);
+}
+
+static bool lies_on(dev_t dev, const struct below *on, int depth)
 {
 	char path[512];
 	struct dirent *entry;
@@ -134,11 +172,11 @@ static bool lies_on(dev_t dev, dev_t on, int depth)
 	dev_t below;
 	DIR *dir;
 
-	if (dev == on)
+	if (S_ISBLK(on->what.st_mode) && dev == on->what.st_rdev)
 		return true;
-	if (depth == DEPTH_MAX)
+	if (depth == DEPTH_MAX || (on->blocks && is_ours(dev)))
 		return false;
-	if (parent_of(dev, &below) && lies_on(below, on, depth + 1))
+	if (disk_of(dev, &below) ? lies_on(below, on, depth + 1) : loop_lies_on(dev, on, depth))
 		return true;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves", major(dev), minor(dev));
 	dir = opendir(path);
@@ -156,7 +194,23 @@ static bool lies_on(dev_t dev, dev_t on, int depth)
 
 bool smv_device_lies_on(dev_t dev, dev_t on)
 {
-	return lies_on(dev, on, 0);
+	struct below below = { .what = { .st_mode = S_IFBLK, .st_rdev = on } };
+
+	return lies_on(dev, &below, 0);
+}
+
+bool smv_device_maps(dev_t dev, dev_t to)
+{
+	struct below below = { .what = { .st_mode = S_IFBLK, .st_rdev = to }, .blocks = true };
+
+	return lies_on(dev, &below, 0);
+}
+
+bool smv_device_maps_file(dev_t dev, const char *path)
+{
+	struct below below = { .blocks = true };
+
+	return stat(path, &below.what) || lies_on(dev, &below, 0);
 }
 
 /* The device that lies on @dev, other than those that @is_own takes: its name. */
@@ -182,13 +236,6 @@ static bool find_holder(dev_t dev, bool (*is_own)(void *context, const char *uui
 	if (dir)
 		closedir(dir);
 	return found;
-}
-
-static bool same_file(const struct stat *a, const struct stat *b)
-{
-	if (S_ISBLK(a->st_mode))
-		return S_ISBLK(b->st_mode) && a->st_rdev == b->st_rdev;
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
 bool smv_device_has_loop(const char *path)

@@ -59,3 +59,36 @@ smv activate "$store"
 snapshot_is s0 data@a a.map
 smv erase -f "$twin"
 mustfail 'holds no store' snapmv list "$twin"
+smv deactivate s0
+
+# A copy in a file is one, too, whatever loop device it is attached to, and if it lies on an origin of
+# the store that it is a copy of.
+run modprobe loop
+mkdisk other 64M
+mkfs ext4 "$other"
+smv add "$store" "$other" files
+smv activate "$store"
+mnt /dev/mapper/s0-files files
+smv snapshot data c
+run dd if="$store" of=/mnt/files/copy bs=1M oflag=sync status=none
+mustfail 'copy of the active store s0' snapmv delete -S /mnt/files/copy data@c
+loop=$(losetup -f --show /mnt/files/copy)
+for twin in /mnt/files/copy "$loop"; do
+	mustfail 'copy of the active store s0' snapmv delete -S "$twin" data@c
+	mustfail 'copy of the active store s0' snapmv set "$twin" label=other
+done
+losetup -d "$loop"
+eq "$(snapmv list -q data)" "data
+data@a
+data@c" 'volumes'
+unmnt files
+smv deactivate s0
+# while the file of the active store's own loop device is it
+cp "$store" image
+rmdisk "$store"
+forget_store "$store"
+loop=$(losetup -f --show image)
+smv activate "$loop"
+smv delete -S ./image data@c
+smv deactivate s0
+losetup -d "$loop"

@@ -3,11 +3,11 @@
  * `snapmv deactivate'. It promises to look first whether anything is open or in
  * mid-rollback, and then to take nothing down.
  *
- * Order: snapshots, then origins; then each origin is flushed and its fingerprint
- * recorded, durably, through the store that is still up; then the store. A crash
- * between leaves some devices up and no fingerprint, which is harmless. What
- * somebody else takes down at the same time is no error. Weak side: what is opened
- * after the look makes the removal fail half-way.
+ * Order: snapshots; then origin by origin its device is taken down, what it is on flushed and its
+ * fingerprint recorded, durably, through the store that is still up; then the store. A crash
+ * between leaves some devices up, and at most one origin that is down without a fingerprint: that it
+ * is changed then nobody notices. What somebody else takes down at the same time is no error. Weak
+ * side: what is opened after the look makes the removal fail half-way.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -81,26 +81,6 @@ static int remove_device(const char *name)
 	return rc == -ENXIO ? 0 : rc;
 }
 
-static int take_down(const struct taking_down *t, bool origins)
-{
-	struct smv_backend *b = t->backend;
-
-	for (u32 i = 0; i < b->vols; i++) {
-		struct smv_vol *vol = &b->vol[i];
-		int rc;
-
-		if (!t->chosen[i] || !vol->device || smv_vol_is_origin(vol) != origins)
-			continue;
-		rc = remove_device(vol->device + strlen("/dev/mapper/"));
-		if (rc)
-			return smv_fail(vol->name,
-					"%s cannot be taken down (%s): close what uses "
-					"it",
-					vol->device, strerror(-rc));
-	}
-	return 0;
-}
-
 /*
  * Written once nothing can change the origin any more, a power cut included: what was
  * written last may not have been flushed. In mid-rollback, and where it cannot be made, there is
@@ -120,22 +100,56 @@ static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
 		smv_touched_forget(b, vol);
 }
 
+static int take_one_down(const struct smv_vol *vol)
+{
+	int rc = remove_device(vol->device + strlen("/dev/mapper/"));
+
+	return rc ? smv_fail(vol->name, "%s cannot be taken down (%s): close what uses it",
+			     vol->device, strerror(-rc)) :
+		    0;
+}
+
+static int take_snapshots(const struct taking_down *t)
+{
+	struct smv_backend *b = t->backend;
+	int rc = 0;
+
+	for (u32 i = 0; i < b->vols && !rc; i++)
+		if (t->chosen[i] && b->vol[i].device && !smv_vol_is_origin(&b->vol[i]))
+			rc = take_one_down(&b->vol[i]);
+	return rc;
+}
+
+/* Each has its fingerprint before the next one is touched, which may not come down. */
+static int take_origins(const struct taking_down *t)
+{
+	struct smv_backend *b = t->backend;
+	int rc = 0;
+
+	for (u32 i = 0; i < b->vols && !rc; i++) {
+		struct smv_vol *vol = &b->vol[i];
+
+		if (!t->chosen[i] || !smv_vol_is_visible(vol) || !smv_vol_is_origin(vol))
+			continue;
+		if (vol->device)
+			rc = take_one_down(vol);
+		if (!rc)
+			record_fingerprint(b, vol);
+	}
+	return rc;
+}
+
 static int run(const struct taking_down *t)
 {
 	struct smv_backend *b = t->backend;
 	int rc = check(t);
 
 	if (!rc)
-		rc = take_down(t, false);
+		rc = take_snapshots(t);
 	if (!rc)
-		rc = take_down(t, true);
-	if (rc)
+		rc = take_origins(t);
+	if (rc || !t->store)
 		return rc;
-	for (u32 i = 0; i < b->vols; i++)
-		if (t->chosen[i] && smv_vol_is_visible(&b->vol[i]) && smv_vol_is_origin(&b->vol[i]))
-			record_fingerprint(b, &b->vol[i]);
-	if (!t->store)
-		return 0;
 	rc = remove_device(b->dm_name);
 	return rc ? smv_fail(b->info.settings.label,
 			     "/dev/mapper/%s cannot be taken down (%s): "

@@ -426,10 +426,12 @@ static void make_super(struct building *b)
 	super->meta_chunks = cpu_to_le64(b->meta_chunks);
 	super->incarnation = cpu_to_le64(b->build->incarnation);
 	super->cut = cpu_to_le64(b->build->cut);
-	super->state = 0;
 	super->incompat &= cpu_to_le64(~SMV_INCOMPAT_UNPROVEN);
-	memset(super->host_id, 0, SMV_UUID_BYTES);
-	memset(super->boot_id, 0, SMV_UUID_BYTES);
+	if (!b->build->in_use) {
+		super->state = 0;
+		memset(super->host_id, 0, SMV_UUID_BYTES);
+		memset(super->boot_id, 0, SMV_UUID_BYTES);
+	}
 	memset(super->directory_current, 0, sizeof(super->directory_current));
 	super->header.count = 0;
 	super->header.level = 0;

@@ -47,6 +47,7 @@ struct smv_build {
 	u64 generation;
 	u64 incarnation;
 	u64 cut;
+	bool in_use; /* stays as @image's superblock says, by whom */
 };
 
 /*

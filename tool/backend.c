@@ -21,6 +21,7 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 	struct smv_found found;
 	int rc = smv_scan_peek(path, &found);
 
+	*backend = NULL;
 	if (rc) {
 		const char *why = rc == -ENODEV ? smv_device_explain(-ENOENT) :
 				  rc == -ENOENT ? smv_scan_explain(rc) :
@@ -42,11 +43,16 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 		rc = smv_engine_open(path, write, backend);
 	smv_dm_list_free(&list);
 	free(found.path);
-	if (!rc)
-		rc = smv_backend_load(*backend);
-	if (!rc)
-		(*backend)->info.created_s = found.created_s;
-	return rc;
+	if (rc)
+		return rc;
+	rc = smv_backend_load(*backend);
+	if (rc) {
+		smv_backend_close(*backend, path);
+		*backend = NULL;
+		return rc;
+	}
+	(*backend)->info.created_s = found.created_s;
+	return 0;
 }
 
 int smv_backend_load(struct smv_backend *backend)
@@ -231,6 +237,7 @@ static const struct {
 	{ EALREADY,
 	  "a rollback of this origin is running: wait until it is done, see snapmv status" },
 	{ ENODATA, "the snapshot has lost some chunks: write them anew on the origin to end it" },
+	{ ESHUTDOWN, "was deactivated, its data moves on when it is active again: activate it" },
 	{ EROFS, "the store is read-only: make its device writable" },
 	{ EIO,
 	  "a device or the store failed, or the volume is invalid: see snapmv status and dmesg" },

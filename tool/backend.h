@@ -90,6 +90,7 @@ struct smv_backend {
 	const struct smv_backend_ops *ops;
 	bool active;
 	bool writable;
+	bool left; /* when it was opened a failed store of this boot: see failed.h */
 	char *device; /* the store's device or image file */
 	char *dm_name; /* of an active store */
 	struct smv_store_info info;
@@ -99,12 +100,15 @@ struct smv_backend {
 	void *private;
 };
 
-/* Opens the store on a device or image file, active or not. 0, or 1: said why not. */
+/* Opens the store on a device or image file, active or not. 0, or 1: said why not, *@backend is NULL. */
 int smv_backend_open(const char *path, bool write, struct smv_backend **backend);
 /* 0, or 1: said why not. @object: of the error line. */
 int smv_backend_close(struct smv_backend *backend, const char *object);
 /* Reads the state and the table of volumes anew. 0 or 1. */
 int smv_backend_load(struct smv_backend *backend);
+
+/* Reads an active store's status into info and module. 0, or -ENXIO: it is gone. Waits for no I/O. */
+int smv_module_status(struct smv_backend *backend);
 
 /* The two kinds; as smv_backend_open(). */
 int smv_engine_open(const char *path, bool write, struct smv_backend **backend);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include "backend.h"
 #include "dm.h"
+#include "failed.h"
 #include "host_user.h"
 #include "mover.h"
 #include "origin.h"
@@ -350,30 +351,66 @@ static int open_failed(const char *path, int rc, const char *reason)
 	}
 }
 
+static int open_host(struct engine *engine, bool write, bool boot)
+{
+	int rc = smv_host_open(&engine->host, &engine->device, !write, boot);
+
+	return rc ? open_failed(engine->device.path, rc, engine->host.reason) : 0;
+}
+
+/* Marked while this boot has it in use: whoever is killed here leaves it as it was. */
+static int open_left(struct smv_backend *backend)
+{
+	struct engine *engine = backend->private;
+	int rc = open_host(engine, true, true);
+
+	if (rc)
+		return rc;
+	rc = smv_failed_mark(backend);
+	if (smv_host_close(&engine->host) && !rc)
+		rc = open_failed(backend->device, -EIO, NULL);
+	return rc ? rc : open_host(engine, true, false);
+}
+
+static struct smv_backend *new_backend(struct engine *engine, const char *path, bool write)
+{
+	struct smv_backend *backend = smv_text_alloc(sizeof(*backend));
+
+	backend->ops = &engine_ops;
+	backend->writable = write;
+	backend->device = smv_text_printf("%s", path);
+	backend->private = engine;
+	return backend;
+}
+
+static void drop_backend(struct smv_backend *backend)
+{
+	struct engine *engine = backend->private;
+
+	smv_vols_clear(backend);
+	smv_device_close(&engine->device);
+	free(engine);
+	free(backend->device);
+	free(backend);
+}
+
 int smv_engine_open(const char *path, bool write, struct smv_backend **backend)
 {
 	struct engine *engine = smv_text_alloc(sizeof(*engine));
+	struct smv_backend *b = new_backend(engine, path, write);
 	int rc = smv_device_must_open(&engine->device, path,
 				      write ? SMV_DEVICE_CLAIM : SMV_DEVICE_SHARED);
 
-	if (rc) {
-		free(engine);
-		return rc;
-	}
 	/* it may be active for all that is known */
-	rc = engine->device.block && smv_dm_is_denied() ?
-		     -EPERM :
-		     smv_host_open(&engine->host, &engine->device, !write, false);
+	if (!rc && engine->device.block && smv_dm_is_denied())
+		rc = open_failed(path, -EPERM, NULL);
+	b->left = !rc && smv_failed_is(&engine->device);
+	if (!rc)
+		rc = write && b->left ? open_left(b) : open_host(engine, write, false);
 	if (rc) {
-		rc = open_failed(path, rc, engine->host.reason);
-		smv_device_close(&engine->device);
-		free(engine);
+		drop_backend(b);
 		return rc;
 	}
-	*backend = smv_text_alloc(sizeof(**backend));
-	(*backend)->ops = &engine_ops;
-	(*backend)->writable = write;
-	(*backend)->device = smv_text_printf("%s", path);
-	(*backend)->private = engine;
+	*backend = b;
 	return 0;
 }

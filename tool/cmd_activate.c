@@ -2,7 +2,7 @@
 /*
  * `snapmv activate'. It promises that a store's device comes up before its
  * volumes', that an origin which was changed without the module is noticed
- * before anything is activated (its fingerprint, written at a clean
+ * before it or a snapshot of it is activated (its fingerprint, written at a clean
  * deactivation, does not fit), that a store of which a copy is there is refused, and that what can be brought up is, with what is
  * missing named.
  *
@@ -17,7 +17,6 @@
 #include "commands.h"
 #include "device.h"
 #include "dm.h"
-#include "failed.h"
 #include "fingerprint.h"
 #include "host_user.h"
 #include "meet.h"
@@ -32,7 +31,8 @@ struct activation {
 	bool force;
 	bool read_only;
 	bool quiet; /* prints no paths */
-	bool compared; /* the store was just brought up, all its origins have been looked at */
+	u64 origin; /* of the one volume wanted; 0: of all */
+	bool compared; /* the store was just brought up, what is wanted has been looked at */
 };
 
 static void print_path(const struct activation *a, const char *dm_name)
@@ -43,30 +43,32 @@ static void print_path(const struct activation *a, const char *dm_name)
 
 /* -- the store --------------------------------------------------------------------- */
 
-static int check_origins(struct smv_backend *backend, const struct activation *a)
+static bool is_wanted(const struct activation *a, const struct smv_vol *vol)
 {
-	for (u32 i = 0; i < backend->vols && !a->force; i++) {
-		const struct smv_vol *vol = &backend->vol[i];
-
-		if (smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
-		    smv_touched_check(backend, vol, "activate -f"))
-			return 1;
-	}
-	return 0;
+	return smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
+	       (!a->origin || a->origin == vol->info.number);
 }
 
-/* The origins that -f accepts although they were changed. Flags by index, to be freed. */
-static bool *find_changed(struct smv_backend *backend)
+/* If none of what is to come up may, the store stays down, too. */
+static int check_origins(struct smv_backend *backend, struct activation *a)
 {
-	bool *changed = smv_text_alloc(backend->vols + 1);
+	u32 refused = 0, passed = 0;
 
-	for (u32 i = 0; i < backend->vols; i++) {
-		const struct smv_vol *vol = &backend->vol[i];
-
-		changed[i] = smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
-			     smv_touched_compare(backend, vol);
+	for (u32 i = 0; i < backend->vols && !a->force; i++) {
+		if (!is_wanted(a, &backend->vol[i]))
+			continue;
+		if (smv_touched_compare(backend, &backend->vol[i]))
+			refused++;
+		else
+			passed++;
 	}
-	return changed;
+	a->compared = !a->force && !refused;
+	if (passed || !refused)
+		return 0;
+	for (u32 i = 0; i < backend->vols; i++)
+		if (is_wanted(a, &backend->vol[i]))
+			smv_touched_check(backend, &backend->vol[i], "activate -f");
+	return 1;
 }
 
 static void hex(char *text, const u8 *id)
@@ -169,41 +171,51 @@ static int create_store(const char *path, const struct smv_store_info *info,
 	return rc;
 }
 
-/* The origins that were changed, by number: read before, marked after activation. */
-static int mark_changed(struct smv_backend *active, struct smv_backend *before, const bool *changed)
+static bool is_read_only(const char *path)
 {
-	for (u32 i = 0; i < before->vols; i++) {
-		struct smv_vol *vol =
-			changed[i] ? smv_vol_number(active, before->vol[i].info.number) : NULL;
-		int rc = vol ? smv_touched_accept(active, vol) : 0;
+	struct smv_device device;
+	int read_only = 0;
 
-		if (rc)
-			return smv_backend_fail(vol->name, rc);
-	}
-	return 0;
+	if (!smv_device_open(&device, path, SMV_DEVICE_PEEK) && device.block)
+		ioctl(device.fd, BLKROGET, &read_only);
+	smv_device_close(&device);
+	return read_only;
 }
 
-static int open_anew(const char *path, struct smv_backend **backend)
+/* For writing one that failed in this boot: that marks what has to be marked. */
+static int open_anew(const char *path, const struct activation *a, struct smv_backend **backend)
 {
+	int rc;
+
+	smv_backend_close(*backend, path);
+	rc = smv_backend_open(path, false, backend);
+	if (rc || !(*backend)->left)
+		return rc;
+	if (a->force && is_read_only(path))
+		return 0;
 	smv_backend_close(*backend, path);
 	*backend = NULL;
-	return smv_backend_open(path, false, backend);
+	return !is_read_only(path) ?
+		       smv_backend_open(path, true, backend) :
+		       smv_fail(path, "failed while its origins were in use, and is read-only: "
+				      "its snapshots may be wrong and cannot be marked so; "
+				      "make it writable, or activate -f takes them as they are");
 }
 
 /* Once more if the store cannot be read while another activates it. */
-static int open_store(const char *path, struct smv_backend **backend)
+static int open_store(const char *path, const struct activation *a, struct smv_backend **backend)
 {
 	int rc;
 
 	smv_meet_clear_store(path);
 	smv_text_mute(true);
-	rc = open_anew(path, backend);
+	rc = open_anew(path, a, backend);
 	for (u32 i = 0; rc && i < SMV_MEET_TRIES && smv_meet_is_in_use(path); i++) {
 		usleep(SMV_MEET_PAUSE_US);
-		rc = open_anew(path, backend);
+		rc = open_anew(path, a, backend);
 	}
 	smv_text_mute(false);
-	return rc ? open_anew(path, backend) : 0;
+	return rc ? open_anew(path, a, backend) : 0;
 }
 
 /*
@@ -213,15 +225,11 @@ static int open_store(const char *path, struct smv_backend **backend)
 static int activate_store(const char *path, struct activation *a, struct smv_backend **backend)
 {
 	struct smv_backend *before = NULL;
-	bool *changed = NULL;
-	int rc = 0;
+	int rc;
 
 	*backend = NULL;
-	if (smv_failed_is(path))
-		rc = check_alone(path) || smv_failed_mark(path);
-	if (!rc)
-		rc = open_store(path, &before);
-	a->compared = !rc && !before->active;
+	a->compared = false;
+	rc = open_store(path, a, &before);
 	if (!rc && before->active) {
 		*backend = before;
 		return 0;
@@ -230,8 +238,6 @@ static int activate_store(const char *path, struct activation *a, struct smv_bac
 		rc = check_alone(path);
 	if (!rc)
 		rc = check_origins(before, a);
-	if (!rc && a->force)
-		changed = find_changed(before);
 	if (!rc) {
 		struct smv_store_info info = before->info;
 
@@ -242,9 +248,6 @@ static int activate_store(const char *path, struct activation *a, struct smv_bac
 	}
 	if (!rc)
 		rc = smv_backend_open(path, true, backend);
-	if (!rc && changed)
-		rc = mark_changed(*backend, before, changed);
-	free(changed);
 	if (before && before->ops) {
 		smv_backend_close(before, path);
 	} else if (before) {
@@ -341,11 +344,12 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 	return rc;
 }
 
-/* Its fingerprint is no measure while it is up; it is again if it does not come up. */
+/* Its fingerprint is no measure while it is up, written or moved; it is again if it does not come up. */
 static int bring_up(struct smv_backend *backend, struct smv_vol *vol, const char *path,
 		    const struct activation *a)
 {
-	bool drop = smv_vol_is_origin(vol) && !a->read_only && !backend->info.read_only;
+	bool drop = smv_vol_is_origin(vol) && (!a->read_only || vol->rolling) &&
+		    !backend->info.read_only;
 	u8 was[SMV_FINGERPRINT_BYTES];
 	int rc;
 
@@ -400,8 +404,10 @@ static int activate_origins(struct smv_backend *backend, struct activation *a)
 static int activate_whole(const char *path, struct activation *a)
 {
 	struct smv_backend *backend;
-	int rc = activate_store(path, a, &backend);
+	int rc;
 
+	a->origin = 0;
+	rc = activate_store(path, a, &backend);
 	if (!rc)
 		rc = activate_origins(backend, a);
 	return smv_backend_close(backend, path) | rc;
@@ -416,10 +422,13 @@ static int activate_named(const struct smv_args *args, char *name, struct activa
 	int rc = smv_target_open(args, &name, 1, false, &backend);
 
 	a->compared = false;
-	if (!rc && !smv_target_vol(backend, name))
-		rc = 1;
 	if (!rc)
+		vol = smv_target_vol(backend, name);
+	rc = rc || !vol;
+	if (!rc) {
+		a->origin = vol->info.origin;
 		path = smv_text_printf("%s", backend->device);
+	}
 	if (!rc && backend->active) {
 		active = backend;
 		backend = NULL;

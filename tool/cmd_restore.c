@@ -60,6 +60,13 @@ static int plan(const char *path, struct smv_image *image)
 	return 0;
 }
 
+static void put_use(struct smv_disk_super *super, const struct smv_disk_super *from)
+{
+	super->state = from->state;
+	memcpy(super->host_id, from->host_id, SMV_UUID_BYTES);
+	memcpy(super->boot_id, from->boot_id, SMV_UUID_BYTES);
+}
+
 /* The geometry of the store that is there, or, forced, of one newly formatted. */
 static int choose_geometry(const struct smv_args *args, struct smv_device *device,
 			   struct smv_image *image, bool *same)
@@ -76,6 +83,7 @@ static int choose_geometry(const struct smv_args *args, struct smv_device *devic
 	if (*same) {
 		smv_super_get_geometry(&super, &geometry);
 		smv_super_put_geometry(&image->super, &geometry);
+		put_use(&image->super, &super);
 		rc = 0;
 	} else if (!smv_args_has(args, 'f')) {
 		return smv_fail(path,

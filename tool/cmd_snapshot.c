@@ -245,6 +245,17 @@ static int check_rollback(struct smv_backend *backend, const struct smv_args *ar
 	return rc;
 }
 
+/* Its snapshots have just been marked, which nobody has been told. */
+static int check_left(const struct smv_backend *backend, const struct smv_roll *roll)
+{
+	if (!backend->left || roll->force || !(roll->snapshot->info.flags & SMV_VOLUME_SUSPECT))
+		return 0;
+	return smv_fail(
+		roll->snapshot->name,
+		"may be wrong, and is marked suspect: the store failed while its origin was in "
+		"use; rollback -f takes it all the same");
+}
+
 /* The snapshot may be wrong, and nobody would ever be told. */
 static int check_touched(struct smv_backend *backend, const struct smv_roll *roll)
 {
@@ -284,9 +295,16 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 	if (roll.undo)
 		rc = check_undo(backend, roll.origin, roll.undo);
 	if (!rc)
+		rc = check_left(backend, &roll);
+	if (!rc)
 		rc = check_touched(backend, &roll);
 	if (!rc) {
-		rc = backend->ops->rollback(backend, &roll);
+		/* one that is active read-only has its fingerprint still */
+		rc = backend->active && roll.origin->device ?
+			     smv_touched_forget(backend, roll.origin) :
+			     0;
+		if (!rc)
+			rc = backend->ops->rollback(backend, &roll);
 		if (!rc && roll.undo)
 			printf("%s@%s\n", roll.origin->name, roll.undo);
 		if (!rc && smv_args_has(args, 'w'))

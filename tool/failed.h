@@ -5,9 +5,15 @@
 
 #include <stdbool.h>
 
+struct smv_backend;
+struct smv_device;
+
 /* Is the store on the device, which is not active, one that was up in this boot and was not closed? */
-bool smv_failed_is(const char *path);
-/* Marks the snapshots of its origins that were up suspect. It is closed then. 0, or 1: said why not. */
-int smv_failed_mark(const char *path);
+bool smv_failed_is(struct smv_device *device);
+/*
+ * Marks the snapshots of its origins that were up suspect, durably. @backend: the engine's, in use by
+ * this boot still. 0, or 1: said why not.
+ */
+int smv_failed_mark(struct smv_backend *backend);
 
 #endif

@@ -61,10 +61,9 @@ void smv_host_ids(u8 *host_id, u8 *boot_id)
 	read_id("/proc/sys/kernel/random/boot_id", boot_id);
 }
 
-int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool read_only,
-		  bool force)
+int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool read_only, bool boot)
 {
-	struct smv_open open = { .read_only = read_only, .force = force };
+	struct smv_open open = { .read_only = read_only };
 	struct smv_io io;
 	int rc, error = 0;
 
@@ -76,6 +75,8 @@ int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool r
 		return -ENOMEM;
 	open.blocks = device->bytes / SMV_BLOCK_BYTES;
 	smv_host_ids(open.host_id, open.boot_id);
+	if (!boot)
+		memset(open.boot_id, 0, sizeof(open.boot_id));
 	while ((rc = smv_store_open(host->store, &open, error, &io)) == 1)
 		error = smv_device_io(device, &io);
 	if (rc) {

@@ -17,9 +17,13 @@ struct smv_host_store {
 	char reason[256]; /* of a failed open, from the engine */
 };
 
-/* Opens the store on @device. As smv_store_open(); host->reason tells more. */
+/*
+ * Opens the store on @device. As smv_store_open(); host->reason tells more. With @boot it is in
+ * use by this boot until it is closed, as an active one is: what is left of it if this
+ * process dies looks like a store that failed, see failed.h.
+ */
 int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool read_only,
-		  bool force);
+		  bool boot);
 
 /*
  * for (;;) around an engine's call: do rc = call(.., &host->miss); while

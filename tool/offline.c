@@ -98,6 +98,8 @@ int smv_offline_write(struct smv_device *device, const struct smv_image *image)
 	struct smv_reader reader = smv_offline_reader(device);
 	int rc;
 
+	/* one that failed in this boot: what has to be marked is, when it is next opened */
+	build.in_use = smv_scan_is_left(&image->super);
 	smv_build_prepare(&build, image, &reader);
 	rc = smv_build_write(&build, image);
 	smv_progress_end();

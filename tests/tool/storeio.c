@@ -4,6 +4,7 @@
  * first, then writes. For the tool's tests, which have no module.
  *
  *	storeio STORE ORIGIN-FILE COMMAND...
+ *	  active			(first) in use by this boot, as by the module
  *	  write VOLUME CHUNK BYTE	a whole chunk of this byte
  *	  read VOLUME CHUNK		prints its first byte, as a number
  *	  zero SNAPSHOT CHUNK		discards the chunk
@@ -217,16 +218,19 @@ static void do_clean(void)
 
 int main(int argc, char **argv)
 {
+	bool active;
+
 	if (argc < 3)
 		return 2;
 	must(argv[1], smv_device_open(&store_device, argv[1], SMV_DEVICE_CLAIM));
-	must("open", smv_host_open(&host, &store_device, false, false));
+	active = argc > 3 && !strcmp(argv[3], "active");
+	must("open", smv_host_open(&host, &store_device, false, active));
 	origin_fd = open(argv[2], O_RDWR | O_CLOEXEC);
 	if (origin_fd < 0)
 		die(argv[2], -errno);
 	chunk_bytes = smv_store_chunk_sectors(host.store) * SMV_SECTOR_BYTES;
 	data = smv_text_alloc(chunk_bytes);
-	for (int i = 3; i < argc; i++) {
+	for (int i = 3 + active; i < argc; i++) {
 		if (!strcmp(argv[i], "write") && i + 3 < argc) {
 			do_write(argv[i + 1], strtoull(argv[i + 2], NULL, 10),
 				 (u8)strtoul(argv[i + 3], NULL, 10));

@@ -46,3 +46,20 @@ smv snapshot data later
 smv deactivate s0
 smv activate $store
 eq "$(suspect data@later)" false
+
+# What cannot be marked comes up when asked for only, and is marked when it can be.
+smv snapshot data last
+dm_load store '0 131072 error'
+wait_for 20 is_failed
+smv deactivate -f s0/
+dm_load store "0 131072 linear $disk 0"
+run blockdev --setro $store
+mustfail 'is read-only.*cannot be marked.*activate -f' snapmv activate $store
+eq "$(active_stores)" '' 'active stores'
+smv activate -f $store
+smv activate data@last
+eq "$(suspect data@last)" false
+smv deactivate s0
+run blockdev --setrw $store
+smv snapshot -S $store down c
+eq "$(suspect data@last)" true

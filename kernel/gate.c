@@ -19,7 +19,7 @@
  *   -ENOBUFS      no unit is free -> wait for one
  *   -EDEADLK      a chunk to be moved is read in place -> wait (gate_wait_falls())
  *   -EBUSY        no room for records -> wait for a commit or checkpoint
- *   -ENOSPC       the store is full -> hold, or drop and next pass
+ *   -ENOSPC       the store is full -> next pass if jobs were started; else hold, or drop and next pass
  *   others        the store has failed: the write goes on if the engine says that
  *                 nothing is pending there, else it fails
  *
@@ -430,7 +430,10 @@ static bool gate_failed(struct smv_bio *io)
 	return false;
 }
 
-/* The snapshots that needed this chunk in this epoch do so no more. */
+/*
+ * The snapshots that needed this chunk in this epoch do so no more; nor those that needed one
+ * below it, for all of them were GO in the pass that has just ended.
+ */
 static void gate_remember_drop(struct smv_bio *io)
 {
 	u64 epoch = io->job.key.epoch;
@@ -534,8 +537,12 @@ static bool gate_settle(struct smv_bio *io)
 		io->verdict = -EINPROGRESS;
 		return gate_wait_unit(io);
 	case -ENOSPC:
+		if (!io->started)
+			return gate_nospace(io) && gate_durable(io);
+		/* A chunk that was to be moved has not yet been asked what it needs now. */
+		io->verdict = -EINPROGRESS;
 		io->started = false;
-		return gate_nospace(io) && gate_durable(io);
+		return true;
 	default:
 		while (gate_failed(io))
 			;

@@ -145,6 +145,12 @@ static int gate_ask_one(struct smv_bio *io, struct smv_job *job, u64 *miss)
 	return r;
 }
 
+/* Do jobs of the bio run? There is nothing else to wait for then. In a round, which counts as one. */
+static bool gate_is_busy(struct smv_bio *io)
+{
+	return atomic_read(&io->pending) > 1;
+}
+
 /* Asks for chunks from io->next on; 0: asked for all. Under dev->lock. */
 static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 {
@@ -162,12 +168,12 @@ static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 		}
 		unit = jobs < SMV_WINDOW ? smv_unit_get(dev) : NULL;
 		if (!unit)
-			return io->started ? -EINPROGRESS : -ENOBUFS;
+			return gate_is_busy(io) ? -EINPROGRESS : -ENOBUFS;
 		r = gate_ask_one(io, &unit->job, miss);
 		if (!r && unit->job.todo == SMV_TODO_MOVE &&
 		    smv_fall_wait(vol, io->next, io->next + 1, NULL)) {
 			smv_unit_put(unit);
-			return io->started ? -EINPROGRESS : -EDEADLK;
+			return gate_is_busy(io) ? -EINPROGRESS : -EDEADLK;
 		}
 		if (!r && unit->job.todo != SMV_TODO_GO) {
 			gate_start(io, unit, list);

@@ -18,7 +18,8 @@
  *   -EINPROGRESS  the window is full -> go on where it stopped
  *   -ENOBUFS      no unit is free -> wait for one
  *   -EDEADLK      a chunk to be moved is read in place -> wait (gate_wait_falls())
- *   -EBUSY        no room for records -> wait for a commit or checkpoint
+ *   -EBUSY        no room for records, or marks -> wait for a commit, a checkpoint, the mover; or
+ *                 go back to device-mapper, which suspends the origin without a flush
  *   -ENOSPC       the store is full -> next pass if jobs were started; else hold, or drop and next pass
  *   others        the store has failed: the write goes on if the engine says that
  *                 nothing is pending there, else it fails
@@ -469,7 +470,7 @@ static bool gate_drop(struct smv_bio *io)
 	} while (r == 1 || r == -EAGAIN);
 	if (r == -EBUSY) {
 		io->verdict = -ENOSPC;
-		return !smv_bio_park_room(io);
+		return !smv_bio_park_room(io, false);
 	}
 	gate_remember_drop(io);
 	if (r)
@@ -523,7 +524,7 @@ static bool gate_settle(struct smv_bio *io)
 		return true;
 	if (verdict == -EBUSY && !io->lsn) {
 		io->verdict = -EINPROGRESS;
-		return !smv_bio_park_room(io);
+		return !smv_bio_park_room(io, true);
 	}
 	if (!gate_durable(io))
 		return false;

@@ -252,18 +252,36 @@ bool smv_bio_park_closed(struct smv_bio *io)
 	return closed;
 }
 
-/* Waits for room in the journal. Always true. */
-bool smv_bio_park_room(struct smv_bio *io)
+/* Not after an interrupted suspend: device-mapper would end it as an I/O error. */
+static bool gives_back(struct smv_bio *io)
+{
+	return READ_ONCE(io->vol->noflush) && dm_noflush_suspending(io->held->target->ti);
+}
+
+/*
+ * Waits for room in the journal, or, @may_go_back, among the marks of a rollback that may be paused.
+ * true: the bio waits, or was given back; false, then only: it asks again, and will be.
+ */
+bool smv_bio_park_room(struct smv_bio *io, bool may_go_back)
 {
 	struct smv_vol *vol = io->vol;
 	struct smv_dev *dev = vol->dev;
+	bool back;
 
 	WARN_ON_ONCE(io->held->counted); /* I-ROOM-BEHIND */
+	if (may_go_back && gives_back(io)) {
+		smv_bio_end(io, BLK_STS_DM_REQUEUE);
+		return true;
+	}
 	smv_lock(dev);
 	smv_room_wanted(dev, vol);
-	smv_wait_list(dev, &dev->room_list, &io->wait);
+	spin_lock_irq(&dev->wait_lock);
+	back = may_go_back && gives_back(io);
+	if (!back)
+		list_add_tail(&io->wait.list, &dev->room_list);
+	spin_unlock_irq(&dev->wait_lock);
 	smv_unlock(dev);
-	return true;
+	return !back;
 }
 
 static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
@@ -271,12 +289,6 @@ static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
 	if (!io->held_since)
 		io->held_since = jiffies | 1;
 	return timeout_s && time_after_eq(jiffies, io->held_since + (unsigned long)timeout_s * HZ);
-}
-
-/* Not after an interrupted suspend: device-mapper would end it as an I/O error. */
-static bool hold_gives_back(struct smv_bio *io)
-{
-	return READ_ONCE(io->vol->noflush) && dm_noflush_suspending(io->held->target->ti);
 }
 
 /*
@@ -297,14 +309,13 @@ bool smv_bio_hold(struct smv_bio *io)
 		io->drop = true;
 		return false;
 	}
-	if (hold_gives_back(io)) {
+	if (gives_back(io)) {
 		smv_bio_end(io, BLK_STS_DM_REQUEUE);
 		return true;
 	}
 	io->wait.deadline = timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
 	spin_lock_irq(&dev->wait_lock);
-	retry = dev->space_epoch != io->space_epoch || hold_gives_back(io) ||
-		READ_ONCE(dev->failed);
+	retry = dev->space_epoch != io->space_epoch || gives_back(io) || READ_ONCE(dev->failed);
 	if (!retry)
 		list_add_tail(&io->wait.list, &dev->space_list);
 	spin_unlock_irq(&dev->wait_lock);

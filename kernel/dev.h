@@ -459,7 +459,7 @@ void smv_bio_issue(struct smv_bio *io);
 void smv_bio_end(struct smv_bio *io, blk_status_t status);
 int smv_bio_ended(struct bio *bio, blk_status_t status);
 bool smv_bio_park_closed(struct smv_bio *io);
-bool smv_bio_park_room(struct smv_bio *io);
+bool smv_bio_park_room(struct smv_bio *io, bool may_go_back);
 bool smv_bio_hold(struct smv_bio *io);
 void smv_bio_written(struct smv_vol *vol);
 void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,

@@ -196,7 +196,7 @@ static void zero_worker(struct work_struct *work)
 			r = -EIO;
 	} while (r == -EAGAIN);
 	if (r == -EBUSY) {
-		smv_bio_park_room(io);
+		smv_bio_park_room(io, false);
 		return;
 	}
 	if (!r && io->bio->bi_opf & REQ_FUA) {

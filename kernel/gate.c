@@ -18,8 +18,9 @@
  *   -EINPROGRESS  the window is full -> go on where it stopped
  *   -ENOBUFS      no unit is free -> wait for one
  *   -EDEADLK      a chunk to be moved is read in place -> wait (gate_wait_falls())
- *   -EBUSY        no room for records -> wait for a commit or checkpoint
- *   -ENOSPC       the store is full -> hold, or drop and next pass
+ *   -EBUSY        no room for records, or marks -> wait for a commit, a checkpoint, the mover; or
+ *                 go back to device-mapper, which suspends the origin without a flush
+ *   -ENOSPC       the store is full -> next pass if jobs were started; else hold, or drop and next pass
  *   others        the store has failed: the write goes on if the engine says that
  *                 nothing is pending there, else it fails
  *
@@ -145,6 +146,12 @@ static int gate_ask_one(struct smv_bio *io, struct smv_job *job, u64 *miss)
 	return r;
 }
 
+/* Do jobs of the bio run? There is nothing else to wait for then. In a round, which counts as one. */
+static bool gate_is_busy(struct smv_bio *io)
+{
+	return atomic_read(&io->pending) > 1;
+}
+
 /* Asks for chunks from io->next on; 0: asked for all. Under dev->lock. */
 static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 {
@@ -162,12 +169,12 @@ static int gate_ask(struct smv_bio *io, struct list_head *list, u64 *miss)
 		}
 		unit = jobs < SMV_WINDOW ? smv_unit_get(dev) : NULL;
 		if (!unit)
-			return io->started ? -EINPROGRESS : -ENOBUFS;
+			return gate_is_busy(io) ? -EINPROGRESS : -ENOBUFS;
 		r = gate_ask_one(io, &unit->job, miss);
 		if (!r && unit->job.todo == SMV_TODO_MOVE &&
 		    smv_fall_wait(vol, io->next, io->next + 1, NULL)) {
 			smv_unit_put(unit);
-			return io->started ? -EINPROGRESS : -EDEADLK;
+			return gate_is_busy(io) ? -EINPROGRESS : -EDEADLK;
 		}
 		if (!r && unit->job.todo != SMV_TODO_GO) {
 			gate_start(io, unit, list);
@@ -430,7 +437,10 @@ static bool gate_failed(struct smv_bio *io)
 	return false;
 }
 
-/* The snapshots that needed this chunk in this epoch do so no more. */
+/*
+ * The snapshots that needed this chunk in this epoch do so no more; nor those that needed one
+ * below it, for all of them were GO in the pass that has just ended.
+ */
 static void gate_remember_drop(struct smv_bio *io)
 {
 	u64 epoch = io->job.key.epoch;
@@ -460,7 +470,7 @@ static bool gate_drop(struct smv_bio *io)
 	} while (r == 1 || r == -EAGAIN);
 	if (r == -EBUSY) {
 		io->verdict = -ENOSPC;
-		return !smv_bio_park_room(io);
+		return !smv_bio_park_room(io, false);
 	}
 	gate_remember_drop(io);
 	if (r)
@@ -514,7 +524,7 @@ static bool gate_settle(struct smv_bio *io)
 		return true;
 	if (verdict == -EBUSY && !io->lsn) {
 		io->verdict = -EINPROGRESS;
-		return !smv_bio_park_room(io);
+		return !smv_bio_park_room(io, true);
 	}
 	if (!gate_durable(io))
 		return false;
@@ -534,8 +544,12 @@ static bool gate_settle(struct smv_bio *io)
 		io->verdict = -EINPROGRESS;
 		return gate_wait_unit(io);
 	case -ENOSPC:
+		if (!io->started)
+			return gate_nospace(io) && gate_durable(io);
+		/* A chunk that was to be moved has not yet been asked what it needs now. */
+		io->verdict = -EINPROGRESS;
 		io->started = false;
-		return gate_nospace(io) && gate_durable(io);
+		return true;
 	default:
 		while (gate_failed(io))
 			;

@@ -32,11 +32,15 @@ struct mover_wait {
 
 /* ---- stage, flush ---- */
 
-/* Flushes the origin and journals the marks of what had been moved. Under stage_lock. */
+/*
+ * Flushes the origin and journals the marks of what had been moved. Under stage_lock. That the
+ * store has failed is an error only if there is a mark that would have to be durable.
+ */
 static int stage(struct smv_vol *vol, struct block_device *bdev, u64 *lsn)
 {
 	struct smv_dev *dev = vol->dev;
 	int r, error;
+	bool open;
 
 	smv_lock(dev);
 	r = smv_stage_begin(dev->store, vol->volume);
@@ -47,6 +51,7 @@ static int stage(struct smv_vol *vol, struct block_device *bdev, u64 *lsn)
 	for (;;) {
 		smv_lock(dev);
 		r = smv_stage_end(dev->store, vol->volume, error, lsn);
+		open = smv_stage_wanted(vol->volume);
 		smv_unlock(dev);
 		if (r != -EBUSY)
 			break;
@@ -54,6 +59,8 @@ static int stage(struct smv_vol *vol, struct block_device *bdev, u64 *lsn)
 	}
 	WRITE_ONCE(vol->stage_asked, false);
 	vol->moved_unstaged = 0;
+	if (r == -EIO && READ_ONCE(dev->failed) && !open)
+		r = 0;
 	return error ? error : r;
 }
 
@@ -62,19 +69,14 @@ int smv_origin_sync(struct smv_vol *vol, struct block_device *bdev)
 {
 	struct smv_dev *dev = vol->dev;
 	u64 lsn = 0, need;
-	bool open;
 	int r;
 
 	mutex_lock(&vol->stage_lock);
 	r = stage(vol, bdev, &lsn);
 	smv_lock(dev);
 	need = max(lsn, smv_origin_flush_lsn(vol->volume));
-	open = smv_stage_wanted(vol->volume);
 	smv_unlock(dev);
 	mutex_unlock(&vol->stage_lock);
-	/* With a failed store: is there a mark that would have to be durable? */
-	if (r == -EIO && READ_ONCE(dev->failed) && !open)
-		r = 0;
 	return r ? r : smv_wait_durable(dev, need);
 }
 

@@ -207,7 +207,7 @@ static bool write_publish_job(struct smv_bio *io, struct smv_job *job)
 		r = write_publish_ask(io, job, &miss);
 		smv_unlock(dev);
 		if (r == -EBUSY)
-			return !smv_bio_park_room(io);
+			return !smv_bio_park_room(io, false);
 		if (r != -EAGAIN)
 			break;
 		if (smv_host_fetch(dev, miss))
@@ -308,7 +308,7 @@ static bool write_prepare(struct smv_bio *io)
 	case -EINPROGRESS:
 		return true;
 	case -EBUSY:
-		return !smv_bio_park_room(io);
+		return !smv_bio_park_room(io, false);
 	case -ENOSPC:
 		return write_nospace(io);
 	default:

@@ -220,7 +220,7 @@ void smv_target_resume(struct dm_target *ti)
 	smv_mover_kick(vol);
 }
 
-/* Bios held for space are given back to dm, if it is going to keep them. */
+/* Bios that wait for space, or for room among marks, are given back to dm, if it is going to keep them. */
 void smv_target_presuspend(struct dm_target *ti)
 {
 	struct smv_target *target = ti->private;
@@ -232,6 +232,7 @@ void smv_target_presuspend(struct dm_target *ti)
 	WRITE_ONCE(vol->noflush, true);
 	spin_unlock_irq(&vol->dev->wait_lock);
 	smv_wake_list(vol->dev, &vol->dev->space_list);
+	smv_wake_list(vol->dev, &vol->dev->room_list);
 }
 
 /* The suspend was interrupted. */

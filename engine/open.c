@@ -52,7 +52,8 @@ struct smv_opening {
 	struct smv_open wish;
 	enum phase phase;
 	bool asked; /* the phase has I/O under way */
-	u64 fetching; /* a missing block is being read; 0: none */
+	bool fetching; /* a missing block is being read */
+	u64 missing; /* which */
 	u64 slot; /* being read: 1, 2 */
 	u32 failures; /* to read it */
 	int verdict[2];
@@ -491,12 +492,10 @@ static int open_phase(struct smv_store *store, struct smv_opening *opening, int 
 
 static int fetched(struct smv_store *store, struct smv_opening *opening, int error)
 {
-	u64 block = opening->fetching;
-
-	opening->fetching = 0;
+	opening->fetching = false;
 	if (error)
 		return error;
-	if (smv_blocks_provide(&store->blocks, block, opening->scratch))
+	if (smv_blocks_provide(&store->blocks, opening->missing, opening->scratch))
 		return refuse(store, -EUCLEAN, "a metadata block is damaged");
 	return 0;
 }
@@ -504,7 +503,6 @@ static int fetched(struct smv_store *store, struct smv_opening *opening, int err
 static int advance(struct smv_store *store, int error, struct smv_io *io)
 {
 	struct smv_opening *opening = store->opening;
-	u64 miss;
 	int ret;
 
 	if (opening->fetching) {
@@ -513,11 +511,11 @@ static int advance(struct smv_store *store, int error, struct smv_io *io)
 			return error;
 	}
 	while (opening->phase < PHASES) {
-		ret = open_phase(store, opening, error, io, &miss);
+		ret = open_phase(store, opening, error, io, &opening->missing);
 		error = 0;
 		if (ret == -EAGAIN) {
-			opening->fetching = miss;
-			ask_read(io, miss, opening->scratch);
+			opening->fetching = true;
+			ask_read(io, opening->missing, opening->scratch);
 			return 1;
 		}
 		if (ret)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Openings that find more in the journal than is usual, or a disk that fails. */
 #include "unit.h"
+#include "block.h"
 #include "image.h"
 #include "memory.h"
 #include "repair.h"
@@ -301,4 +302,72 @@ UNIT_TEST(a_missing_block_that_is_damaged_is_asked_for_again)
 	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
 	EXPECT_EQ(smv_store_provide(memory.store, 100, torn), 0);
 	end();
+}
+
+/* ---- a store made by an enemy: all checksums are right ------------------------------ */
+
+static struct smv_disk_super *super_newest(void)
+{
+	return (void *)(memory.image + newest() * SMV_BLOCK_BYTES);
+}
+
+static void seal(void *block)
+{
+	struct smv_disk_header *header = block;
+
+	smv_block_seal(block, le32_to_cpu(header->magic), header->uuid, le64_to_cpu(header->block),
+		       le64_to_cpu(header->generation));
+}
+
+/* Preserves chunks [from, to). */
+static void preserve(u64 from, u64 to)
+{
+	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
+
+	for (u64 i = from; i < to; i++) {
+		struct smv_job job = { 0 };
+
+		EXPECT_EQ(memory_origin_write(&memory, origin, i, &job), 0);
+		EXPECT_EQ(memory_job_done(&memory, &job), 0);
+	}
+	EXPECT_EQ(memory_commit(&memory), 0);
+}
+
+/* The root of the exceptions, whose last child becomes @block. */
+static void root_name_child(u64 block)
+{
+	struct smv_disk_super *super = super_newest();
+	u64 number = le64_to_cpu(super->exceptions.root.block);
+	struct smv_disk_header *root = (void *)(memory.image + number * SMV_BLOCK_BYTES);
+	struct smv_disk_pointer *child;
+	u32 count = le32_to_cpu(root->count);
+
+	EXPECT_EQ(le32_to_cpu(root->level), 1);
+	child = (void *)((u8 *)(root + 1) + count * (sizeof(struct smv_disk_key) + sizeof(*child)) -
+			 sizeof(*child));
+	child->block = cpu_to_le64(block);
+	seal(root);
+	super->exceptions.root.crc = root->crc;
+	seal(super);
+}
+
+static bool none_fails(const struct smv_io *io)
+{
+	(void)io;
+	return false;
+}
+
+/* Block 0 is no block: a host asked for it would read it for ever. */
+UNIT_TEST(an_opening_that_meets_a_child_at_block_0_ends)
+{
+	memory_format(&memory, 1 << 14, 8, "open");
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	EXPECT_EQ(memory_snapshot(&memory, add(64 * CHUNKS), "a", NULL), 0);
+	preserve(0, 150);
+	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
+	preserve(150, 151);
+	memory_crash(&memory);
+	root_name_child(0);
+	EXPECT_EQ(open_failing(none_fails, false), -EUCLEAN);
+	memory_free(&memory);
 }

@@ -46,6 +46,8 @@ enum phase {
  */
 #define SUPER_READS 3u
 
+#define OVERLAY_MAX (1u << 19) /* changes between checkpoints */
+
 #define SCRATCH_BYTES (SMV_IO_BLOCKS * SMV_BLOCK_BYTES)
 
 struct smv_opening {
@@ -157,6 +159,8 @@ static int set_up_layers(struct smv_store *store, const struct smv_disk_super *s
 	if (!error)
 		error = smv_blocks_init(&store->blocks, &store->host, store->limits.cache_blocks,
 					store->uuid);
+	if (error == -EINVAL)
+		refuse(store, error, "the metadata cache cannot be of so many blocks");
 	if (!error)
 		error = smv_alloc_init(&store->alloc, &store->host, &store->blocks, geometry,
 				       store->uuid, store->overlay_limit);
@@ -193,6 +197,8 @@ static int set_up(struct smv_store *store, struct smv_opening *opening)
 	memcpy(store->boot_id, wish->boot_id, SMV_UUID_BYTES);
 	store->read_only = wish->read_only;
 	store->limits = wish->limits;
+	if (store->limits.overlay_entries > OVERLAY_MAX)
+		return refuse(store, -EINVAL, "so many changes between checkpoints cannot be");
 	if (!store->limits.cache_blocks)
 		store->limits.cache_blocks = 2048;
 	if (!store->limits.volumes)

@@ -84,6 +84,38 @@ UNIT_TEST(a_ring_full_of_merges_is_replayed)
 	memory_free(&memory);
 }
 
+/* ---- limits that cannot be ------------------------------------------------ */
+
+UNIT_TEST(limits_out_of_bounds_are_refused_by_name)
+{
+	static const struct smv_limits limits[] = {
+		{ .cache_blocks = 1 },	    { .cache_blocks = 63 },
+		{ .cache_blocks = ~0u },    { .overlay_entries = (1u << 19) + 1 },
+		{ .overlay_entries = ~0u },
+	};
+	struct smv_limits least = { .cache_blocks = 64, .overlay_entries = 1 };
+	struct smv_open open = { 0 };
+	struct smv_io io;
+
+	memory_format(&memory, 1 << 12, 8, "open");
+	for (u32 i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		int rc, error = 0;
+
+		memory.store = smv_store_new(&rig_host);
+		open.blocks = memory.blocks;
+		open.limits = limits[i];
+		while ((rc = smv_store_open(memory.store, &open, error, &io)) == 1) {
+			EXPECT_EQ(io.op, SMV_IO_READ);
+			error = memory_read(&memory, io.block[0], io.buffer[0]);
+		}
+		EXPECT_EQ(rc, -EINVAL);
+		EXPECT(strstr(smv_store_reason(memory.store), "cannot be"));
+		memory_crash(&memory);
+	}
+	EXPECT_EQ(memory_open(&memory, false, &least), 0);
+	memory_free(&memory);
+}
+
 /* ---- disks that fail ------------------------------------------------------- */
 
 #define STEPS_MAX 1000u

@@ -4,8 +4,9 @@
  * its time depends on the journal and the number of volumes, not on the number
  * of exceptions.
  *
- *   SUPER      both slots are read; the newest valid one counts (SCAN notices if commits were
- *              made behind one that cannot be read)
+ *   SUPER      both slots are read; the newest valid one counts. One that cannot be read may be
+ *              the newest: to be written, the store has both, or is forced (SCAN notices if
+ *              commits were made behind the one that is missing, not if a checkpoint was)
  *   DIRECTORY  which copy of each bitmap is current (bitmaps are read when needed)
  *   VOLUMES    the table, from its tree; then its structure is checked
  *   SCAN       the journal, behind the checkpoint's cut
@@ -58,7 +59,7 @@ struct smv_opening {
 	u64 missing; /* which */
 	u64 slot; /* being read: 1, 2 */
 	u32 failures; /* to read it */
-	int verdict[2];
+	int verdict[2]; /* -EIO: not read */
 	u8 *scratch;
 	u8 *super; /* the two slots */
 	u64 pair;
@@ -125,6 +126,24 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 	return refuse(store, -EIO, "the superblocks cannot be read");
 }
 
+/*
+ * A torn slot is as the power's failure left it: nothing was built on it. One that cannot be read
+ * just now may be whole, and the newest: what the other one names may be overwritten already, and
+ * it would be itself.
+ */
+static int check_read(struct smv_store *store, const struct smv_opening *opening)
+{
+	char reason[] =
+		"the superblock in block 2 cannot be read and may be the newest: try again; "
+		"or open the store read-only, by force, or repair it to another device";
+
+	if (opening->verdict[0] == -EIO)
+		*strchr(reason, '2') = '1';
+	else if (opening->verdict[1] != -EIO)
+		return 0;
+	return opening->wish.read_only || opening->wish.force ? 0 : refuse(store, -EIO, reason);
+}
+
 static bool is_zero(const u8 *bytes, u32 count)
 {
 	while (count && !bytes[count - 1])
@@ -188,6 +207,8 @@ static int set_up(struct smv_store *store, struct smv_opening *opening)
 	int error = choose_super(store, opening, &super);
 
 	if (!error)
+		error = check_read(store, opening);
+	if (!error)
 		error = check_use(store, opening, super);
 	if (error)
 		return error;
@@ -218,7 +239,7 @@ static int open_super(struct smv_store *store, struct smv_opening *opening, int 
 
 	if (opening->asked && !again) {
 		opening->verdict[opening->slot - 1] =
-			error ? error : smv_super_verify(block, opening->slot);
+			error ? -EIO : smv_super_verify(block, opening->slot);
 		opening->failures = 0;
 		if (++opening->slot > 2) {
 			opening->asked = false;

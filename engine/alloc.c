@@ -77,13 +77,23 @@ void smv_alloc_exit(struct smv_alloc *alloc)
 	memset(alloc, 0, sizeof(*alloc));
 }
 
+/* At least as many as there are: each group's share in the directory is rounded up. */
+static u64 metas_most(const struct smv_alloc *alloc)
+{
+	u64 metas = 0;
+
+	for (u64 i = 0; i < alloc->geometry.groups; i++)
+		metas += alloc->group[i].metas;
+	return metas;
+}
+
 int smv_alloc_load_counts(struct smv_alloc *alloc, u64 data_chunks, u64 meta_chunks)
 {
 	const struct smv_geometry *geometry = &alloc->geometry;
 	u64 all =
 		geometry->chunks - geometry->first_chunk - geometry->groups * geometry->head_chunks;
 
-	if (data_chunks > all || meta_chunks > all ||
+	if (data_chunks > all || meta_chunks > metas_most(alloc) ||
 	    data_chunks + meta_chunks + alloc->free_chunks != all)
 		return -EUCLEAN;
 	alloc->data_chunks = data_chunks;

@@ -169,9 +169,9 @@ int smv_alloc_table_grow(struct smv_alloc *alloc, u64 entries)
 	struct smv_alloc_meta *meta;
 	u32 *bucket;
 
-	if (entries <= old)
+	if (entries <= old && p->table_live < old)
 		return 0;
-	while (size < entries)
+	while (size < entries || size <= p->table_live)
 		size *= 2;
 	if (size >= SMV_ALLOC_NONE)
 		return -ENOMEM;
@@ -232,6 +232,7 @@ struct smv_alloc_meta *smv_alloc_table_add(struct smv_alloc *alloc, u64 chunk)
 	meta->next = *link;
 	*link = index;
 	table_hash_add(alloc, index);
+	p->table_live++;
 	alloc->meta_free_blocks += alloc->geometry.chunk_blocks;
 	return meta;
 }
@@ -250,6 +251,7 @@ void smv_alloc_table_remove(struct smv_alloc *alloc, struct smv_alloc_meta *meta
 	meta->live = false;
 	meta->next = p->table_unused;
 	p->table_unused = index;
+	p->table_live--;
 }
 
 /* -- a group's block ---------------------------------------------------------- */
@@ -335,17 +337,6 @@ static void metas_load(struct smv_alloc *alloc, u64 number, const struct smv_dis
 	}
 }
 
-static u64 table_room(const struct smv_alloc *alloc)
-{
-	const struct smv_alloc_private *p = smv_alloc_private(alloc);
-	u64 room = 0;
-
-	for (u32 i = p->table_unused; i != SMV_ALLOC_NONE && room < p->meta_max;
-	     i = alloc->meta[i].next)
-		room++;
-	return room;
-}
-
 static int group_take_in(struct smv_alloc *alloc, u64 number, const struct smv_disk_group *disk)
 {
 	struct smv_alloc_group *group = &alloc->group[number];
@@ -356,7 +347,10 @@ static int group_take_in(struct smv_alloc *alloc, u64 number, const struct smv_d
 	    le32_to_cpu(disk->header.crc) != group->now.crc)
 		return -EUCLEAN;
 	if (!bitmap_is_sound(alloc, group, disk->owned) ||
-	    !metas_are_sound(alloc, group, disk, count) || count > table_room(alloc))
+	    !metas_are_sound(alloc, group, disk, count))
+		return -EUCLEAN;
+	/* The table has room for as many as the superblock counts. */
+	if (smv_alloc_private(alloc)->table_live + (u64)count > alloc->meta_chunks)
 		return -EUCLEAN;
 	memcpy(group->owned, disk->owned, SMV_GROUP_BITMAP_BYTES);
 	metas_load(alloc, number, disk, count);

@@ -65,6 +65,7 @@ struct smv_alloc_private {
 	u32 *bucket;
 	u32 table_size; /* entries, and buckets */
 	u32 table_unused; /* first of the unused ones */
+	u32 table_live; /* how many are in use: at most meta_chunks, all when all groups are loaded */
 	u32 table_scan; /* where the search for a free block goes on */
 	u64 group_scan; /* the same for a chunk to be made metadata */
 	/* the running checkpoint */
@@ -146,7 +147,7 @@ u64 smv_alloc_group_block(const struct smv_alloc *alloc, u64 number, u32 copy);
 
 /* -- the table of metadata chunks ---------------------------------------- */
 
-/* Room for @entries in all. -ENOMEM. Allocates. */
+/* Room for @entries in all, and for one more than are in use. -ENOMEM. Allocates. */
 int smv_alloc_table_grow(struct smv_alloc *alloc, u64 entries);
 struct smv_alloc_meta *smv_alloc_table_find(const struct smv_alloc *alloc, u64 chunk);
 /* Adds a chunk without used blocks; there is room. */

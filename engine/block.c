@@ -24,6 +24,8 @@
 #include "block.h"
 
 #define SLOT_NONE (~0u)
+#define CAPACITY_MIN 64u
+#define CAPACITY_MAX (1u << 19) /* 2 GiB */
 
 struct smv_cached_block {
 	u8 data[SMV_BLOCK_BYTES];
@@ -78,12 +80,13 @@ static u32 *link_to(const struct smv_blocks *blocks, u64 number)
 int smv_blocks_init(struct smv_blocks *blocks, const struct smv_host *host, u32 capacity,
 		    const u8 *uuid)
 {
-	SMV_ASSERT(capacity >= 64);
 	memset(blocks, 0, sizeof(*blocks));
 	blocks->host = *host;
+	if (capacity < CAPACITY_MIN || capacity > CAPACITY_MAX)
+		return -EINVAL;
 	memcpy(blocks->uuid, uuid, SMV_UUID_BYTES);
 	blocks->capacity = capacity;
-	blocks->buckets = 64;
+	blocks->buckets = CAPACITY_MIN;
 	while (blocks->buckets < capacity)
 		blocks->buckets *= 2;
 	blocks->slot = smv_host_alloc(host, (size_t)capacity * sizeof(*blocks->slot));

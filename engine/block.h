@@ -32,7 +32,7 @@ struct smv_blocks {
 	u64 hits, misses, evictions;
 };
 
-/* @capacity: blocks kept, at least 64. Allocates. -ENOMEM. */
+/* @capacity: blocks kept, 64 to 1 << 19, else -EINVAL. Allocates. -ENOMEM. */
 int smv_blocks_init(struct smv_blocks *blocks, const struct smv_host *host, u32 capacity,
 		    const u8 *uuid);
 void smv_blocks_exit(struct smv_blocks *blocks);

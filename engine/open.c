@@ -4,8 +4,9 @@
  * its time depends on the journal and the number of volumes, not on the number
  * of exceptions.
  *
- *   SUPER      both slots are read; the newest valid one counts (SCAN notices if commits were
- *              made behind one that cannot be read)
+ *   SUPER      both slots are read; the newest valid one counts. One that cannot be read may be
+ *              the newest: to be written, the store has both, or is forced (SCAN notices if
+ *              commits were made behind the one that is missing, not if a checkpoint was)
  *   DIRECTORY  which copy of each bitmap is current (bitmaps are read when needed)
  *   VOLUMES    the table, from its tree; then its structure is checked
  *   SCAN       the journal, behind the checkpoint's cut
@@ -46,16 +47,19 @@ enum phase {
  */
 #define SUPER_READS 3u
 
+#define OVERLAY_MAX (1u << 19) /* changes between checkpoints */
+
 #define SCRATCH_BYTES (SMV_IO_BLOCKS * SMV_BLOCK_BYTES)
 
 struct smv_opening {
 	struct smv_open wish;
 	enum phase phase;
 	bool asked; /* the phase has I/O under way */
-	u64 fetching; /* a missing block is being read; 0: none */
+	bool fetching; /* a missing block is being read */
+	u64 missing; /* which */
 	u64 slot; /* being read: 1, 2 */
 	u32 failures; /* to read it */
-	int verdict[2];
+	int verdict[2]; /* -EIO: not read */
 	u8 *scratch;
 	u8 *super; /* the two slots */
 	u64 pair;
@@ -122,6 +126,24 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 	return refuse(store, -EIO, "the superblocks cannot be read");
 }
 
+/*
+ * A torn slot is as the power's failure left it: nothing was built on it. One that cannot be read
+ * just now may be whole, and the newest: what the other one names may be overwritten already, and
+ * it would be itself.
+ */
+static int check_read(struct smv_store *store, const struct smv_opening *opening)
+{
+	char reason[] =
+		"the superblock in block 2 cannot be read and may be the newest: try again; "
+		"or open the store read-only, by force, or repair it to another device";
+
+	if (opening->verdict[0] == -EIO)
+		*strchr(reason, '2') = '1';
+	else if (opening->verdict[1] != -EIO)
+		return 0;
+	return opening->wish.read_only || opening->wish.force ? 0 : refuse(store, -EIO, reason);
+}
+
 static bool is_zero(const u8 *bytes, u32 count)
 {
 	while (count && !bytes[count - 1])
@@ -156,6 +178,8 @@ static int set_up_layers(struct smv_store *store, const struct smv_disk_super *s
 	if (!error)
 		error = smv_blocks_init(&store->blocks, &store->host, store->limits.cache_blocks,
 					store->uuid);
+	if (error == -EINVAL)
+		refuse(store, error, "the metadata cache cannot be of so many blocks");
 	if (!error)
 		error = smv_alloc_init(&store->alloc, &store->host, &store->blocks, geometry,
 				       store->uuid, store->overlay_limit);
@@ -183,6 +207,8 @@ static int set_up(struct smv_store *store, struct smv_opening *opening)
 	int error = choose_super(store, opening, &super);
 
 	if (!error)
+		error = check_read(store, opening);
+	if (!error)
 		error = check_use(store, opening, super);
 	if (error)
 		return error;
@@ -192,6 +218,8 @@ static int set_up(struct smv_store *store, struct smv_opening *opening)
 	memcpy(store->boot_id, wish->boot_id, SMV_UUID_BYTES);
 	store->read_only = wish->read_only;
 	store->limits = wish->limits;
+	if (store->limits.overlay_entries > OVERLAY_MAX)
+		return refuse(store, -EINVAL, "so many changes between checkpoints cannot be");
 	if (!store->limits.cache_blocks)
 		store->limits.cache_blocks = 2048;
 	if (!store->limits.volumes)
@@ -211,7 +239,7 @@ static int open_super(struct smv_store *store, struct smv_opening *opening, int 
 
 	if (opening->asked && !again) {
 		opening->verdict[opening->slot - 1] =
-			error ? error : smv_super_verify(block, opening->slot);
+			error ? -EIO : smv_super_verify(block, opening->slot);
 		opening->failures = 0;
 		if (++opening->slot > 2) {
 			opening->asked = false;
@@ -491,12 +519,10 @@ static int open_phase(struct smv_store *store, struct smv_opening *opening, int 
 
 static int fetched(struct smv_store *store, struct smv_opening *opening, int error)
 {
-	u64 block = opening->fetching;
-
-	opening->fetching = 0;
+	opening->fetching = false;
 	if (error)
 		return error;
-	if (smv_blocks_provide(&store->blocks, block, opening->scratch))
+	if (smv_blocks_provide(&store->blocks, opening->missing, opening->scratch))
 		return refuse(store, -EUCLEAN, "a metadata block is damaged");
 	return 0;
 }
@@ -504,7 +530,6 @@ static int fetched(struct smv_store *store, struct smv_opening *opening, int err
 static int advance(struct smv_store *store, int error, struct smv_io *io)
 {
 	struct smv_opening *opening = store->opening;
-	u64 miss;
 	int ret;
 
 	if (opening->fetching) {
@@ -513,11 +538,11 @@ static int advance(struct smv_store *store, int error, struct smv_io *io)
 			return error;
 	}
 	while (opening->phase < PHASES) {
-		ret = open_phase(store, opening, error, io, &miss);
+		ret = open_phase(store, opening, error, io, &opening->missing);
 		error = 0;
 		if (ret == -EAGAIN) {
-			opening->fetching = miss;
-			ask_read(io, miss, opening->scratch);
+			opening->fetching = true;
+			ask_read(io, opening->missing, opening->scratch);
 			return 1;
 		}
 		if (ret)

@@ -173,6 +173,8 @@ static bool node_is_sound(const struct smv_tree *tree, const void *node,
 int smv_tree_node(struct smv_tree *tree, const struct smv_pointer *pointer, const void **node,
 		  u64 *miss)
 {
+	if (!pointer->block)
+		return -EUCLEAN; /* an internal entry: an empty tree is not descended into */
 	*node = smv_blocks_get(tree->blocks, pointer->block);
 	if (!*node) {
 		*miss = pointer->block;

@@ -72,17 +72,19 @@ static void fill_chunk(struct smv_rp *rp, const struct smv_disk_volume *v, u64 c
 	}
 }
 
-void smv_rp_invalidate(struct smv_rp *rp, struct smv_disk_volume *volume, const char *why)
+/* @through: of each volume of the image, whether it is @volume or read through it; so far none is. */
+static void invalidate(struct smv_rp *rp, const struct smv_disk_volume *volume, const char *why,
+		       bool *through)
 {
 	for (u64 i = 0; i < rp->image->volumes; i++) {
 		struct smv_disk_volume *v = &rp->image->volume[i];
-		struct smv_disk_volume *parent = smv_rp_volume(rp->image, le64_to_cpu(v->parent));
+		const struct smv_disk_volume *parent =
+			smv_rp_volume(rp->image, le64_to_cpu(v->parent));
 		u32 flags = le32_to_cpu(v->flags), gone = SMV_VOLUME_DEAD | SMV_VOLUME_INVALID;
-		bool through = parent && (parent == volume ||
-					  (le32_to_cpu(parent->flags) & SMV_VOLUME_INVALID));
 
-		/* parents come first; a ghost between is marked, too, to carry it on */
-		if ((v != volume && !through) || flags & SMV_VOLUME_ORIGIN)
+		/* parents come first; a ghost between is marked, too */
+		through[i] = v == volume || (parent && through[parent - rp->image->volume]);
+		if (!through[i] || flags & SMV_VOLUME_ORIGIN)
 			continue;
 		if (flags & SMV_VOLUME_HIDDEN && !(flags & SMV_VOLUME_DEAD)) {
 			smv_rp_refuse(rp, "a running rollback reads what is lost");
@@ -93,6 +95,17 @@ void smv_rp_invalidate(struct smv_rp *rp, struct smv_disk_volume *volume, const 
 				   "is invalid from now on: %s", why);
 		v->flags = cpu_to_le32(flags | SMV_VOLUME_INVALID);
 	}
+}
+
+void smv_rp_invalidate(struct smv_rp *rp, struct smv_disk_volume *volume, const char *why)
+{
+	bool *through = calloc(rp->image->volumes + 1, sizeof(*through));
+
+	if (through)
+		invalidate(rp, volume, why, through);
+	else
+		rp->rc = -ENOMEM;
+	free(through);
 }
 
 /*

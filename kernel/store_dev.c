@@ -24,8 +24,23 @@ static int parse_id(const char *text, u8 *id)
 											  -EINVAL;
 }
 
+/* Of both numbers: what the engine takes (engine/block.c, engine/open.c). */
+#define NUMBER_MIN 64
+#define NUMBER_MAX (1 << 19)
+
+static int parse_number(struct dm_target *ti, const char *value, u32 *number)
+{
+	int r = kstrtou32(value, 10, number);
+
+	if (!r && *number >= NUMBER_MIN && *number <= NUMBER_MAX)
+		return 0;
+	ti->error = "cache_blocks and overlay_entries are numbers from 64 to 524288";
+	return -EINVAL;
+}
+
 /* Features with an argument. */
-static int parse_value(const char *name, const char *value, struct smv_features *features)
+static int parse_value(struct dm_target *ti, const char *name, const char *value,
+		       struct smv_features *features)
 {
 	if (!value)
 		return -EINVAL;
@@ -34,22 +49,24 @@ static int parse_value(const char *name, const char *value, struct smv_features 
 	if (!strcmp(name, "boot"))
 		return parse_id(value, features->boot);
 	if (!strcmp(name, "cache_blocks"))
-		return kstrtou32(value, 10, &features->cache_blocks);
+		return parse_number(ti, value, &features->cache_blocks);
 	if (!strcmp(name, "overlay_entries"))
-		return kstrtou32(value, 10, &features->overlay_entries);
+		return parse_number(ti, value, &features->overlay_entries);
 	return -EINVAL;
 }
 
-static int parse_feature(struct dm_arg_set *args, struct smv_features *features)
+static int parse_feature(struct dm_target *ti, struct dm_arg_set *args,
+			 struct smv_features *features)
 {
 	const char *name = dm_shift_arg(args);
 
+	ti->error = "unknown feature, or a wrong argument of one";
 	if (!strcmp(name, "read_only"))
 		features->read_only = true;
 	else if (!strcmp(name, "force"))
 		features->force = true;
 	else
-		return parse_value(name, dm_shift_arg(args), features);
+		return parse_value(ti, name, dm_shift_arg(args), features);
 	return 0;
 }
 
@@ -65,10 +82,8 @@ static int parse_features(struct dm_target *ti, struct dm_arg_set *args,
 		return -EINVAL;
 	}
 	while (args->argc) {
-		if (parse_feature(args, features)) {
-			ti->error = "unknown feature, or a wrong argument of one";
+		if (parse_feature(ti, args, features))
 			return -EINVAL;
-		}
 	}
 	return 0;
 }

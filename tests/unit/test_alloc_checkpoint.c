@@ -391,6 +391,75 @@ UNIT_TEST(a_directory_that_is_impossible_is_damage)
 	end();
 }
 
+/* What a checkpoint wrote that took a chunk for data and @metas of one block for nodes. */
+static void write_metas(u32 metas)
+{
+	u64 block, miss = 0;
+
+	begin(4000, 1);
+	own();
+	smv_alloc_cut(&rig.alloc, 1);
+	for (u32 i = 0; i < metas; i++)
+		EXPECT_EQ(smv_alloc_take_block(&rig.alloc, &block, &miss), 0);
+	rig.step = RIG_WRITE;
+	memset(&rig.result, 0, sizeof(rig.result));
+	while (rig_checkpoint_step())
+		;
+	rig_super_make(&rig.super);
+}
+
+UNIT_TEST(more_metadata_chunks_than_the_superblock_counts_are_damage)
+{
+	u64 block;
+
+	for (u32 count = 0; count < 64; count += 63) {
+		write_metas(64);
+		EXPECT_EQ(rig.super.meta_chunks, 64);
+		rig.super.data_chunks += 64 - count;
+		rig.super.meta_chunks = count;
+		rig_crash();
+		smv_alloc_cut(&rig.alloc, 2);
+		EXPECT_EQ(RETRY(smv_alloc_take_block(&rig.alloc, &block, &miss)), -EUCLEAN);
+		end();
+	}
+}
+
+/* Memory for them is allocated when the store is opened. */
+UNIT_TEST(more_metadata_chunks_than_the_directory_can_mean_are_damage)
+{
+	write_metas(64);
+	rig_crash();
+	EXPECT_EQ(smv_alloc_load_counts(&rig.alloc, 0, 65), -EUCLEAN);
+	EXPECT_EQ(smv_alloc_load_counts(&rig.alloc, 1, 64), 0);
+	end();
+}
+
+/* The directory's share of a group is never less than the group has. */
+UNIT_TEST(any_number_of_metadata_chunks_is_counted_again)
+{
+	for (u32 metas = 0; metas <= 661; metas++) {
+		write_metas(metas);
+		rig_crash();
+		expect_counts(1, metas, 0);
+		EXPECT_EQ(ready(100), 0);
+		end();
+	}
+}
+
+UNIT_TEST(a_full_table_of_metadata_chunks_grows_whatever_was_counted)
+{
+	u64 block, miss = 0;
+
+	begin(4000, 1);
+	smv_alloc_cut(&rig.alloc, 1);
+	for (u32 i = 0; i < 64; i++)
+		EXPECT_EQ(smv_alloc_take_block(&rig.alloc, &block, &miss), 0);
+	rig.alloc.meta_chunks = 0;
+	EXPECT_EQ(smv_alloc_take_block(&rig.alloc, &block, &miss), 0);
+	EXPECT(smv_alloc_is_meta_block(&rig.alloc, block));
+	end();
+}
+
 UNIT_TEST(without_memory_nothing_is_opened_and_nothing_leaks)
 {
 	struct smv_alloc alloc;

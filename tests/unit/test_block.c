@@ -182,6 +182,18 @@ UNIT_TEST(memory_is_what_was_given_at_open)
 	end();
 }
 
+/* 2^31 is the last number to which a power of two can be found in 32 bits. */
+UNIT_TEST(a_size_out_of_bounds_is_refused)
+{
+	static const u32 sizes[] = { 0, 1, 63, (1u << 19) + 1, (1u << 31) + 1, ~0u };
+
+	for (u32 i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		EXPECT_EQ(smv_blocks_init(&blocks, &rig_host, sizes[i], uuid), -EINVAL);
+		smv_blocks_exit(&blocks);
+		EXPECT_EQ(rig_host_live(), 0);
+	}
+}
+
 UNIT_TEST(a_failed_allocation_at_open_leaks_nothing)
 {
 	u64 n;

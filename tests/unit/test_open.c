@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Openings that find more in the journal than is usual, or a disk that fails. */
 #include "unit.h"
+#include "block.h"
 #include "image.h"
 #include "memory.h"
 #include "repair.h"
@@ -83,6 +84,38 @@ UNIT_TEST(a_ring_full_of_merges_is_replayed)
 	memory_free(&memory);
 }
 
+/* ---- limits that cannot be ------------------------------------------------ */
+
+UNIT_TEST(limits_out_of_bounds_are_refused_by_name)
+{
+	static const struct smv_limits limits[] = {
+		{ .cache_blocks = 1 },	    { .cache_blocks = 63 },
+		{ .cache_blocks = ~0u },    { .overlay_entries = (1u << 19) + 1 },
+		{ .overlay_entries = ~0u },
+	};
+	struct smv_limits least = { .cache_blocks = 64, .overlay_entries = 1 };
+	struct smv_open open = { 0 };
+	struct smv_io io;
+
+	memory_format(&memory, 1 << 12, 8, "open");
+	for (u32 i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+		int rc, error = 0;
+
+		memory.store = smv_store_new(&rig_host);
+		open.blocks = memory.blocks;
+		open.limits = limits[i];
+		while ((rc = smv_store_open(memory.store, &open, error, &io)) == 1) {
+			EXPECT_EQ(io.op, SMV_IO_READ);
+			error = memory_read(&memory, io.block[0], io.buffer[0]);
+		}
+		EXPECT_EQ(rc, -EINVAL);
+		EXPECT(strstr(smv_store_reason(memory.store), "cannot be"));
+		memory_crash(&memory);
+	}
+	EXPECT_EQ(memory_open(&memory, false, &least), 0);
+	memory_free(&memory);
+}
+
 /* ---- disks that fail ------------------------------------------------------- */
 
 #define STEPS_MAX 1000u
@@ -155,6 +188,64 @@ static u64 newest(void)
 	return le64_to_cpu(one->generation) > le64_to_cpu(two->generation) ? 1 : 2;
 }
 
+static char reason[256];
+
+/* Opens the store for writing; what cannot be read is a medium's error. */
+static int open_forced(bool force)
+{
+	struct smv_open open = { .blocks = memory.blocks, .force = force };
+	struct smv_io io;
+	int rc, error = 0;
+
+	memory.store = smv_store_new(&rig_host);
+	EXPECT(memory.store);
+	while ((rc = smv_store_open(memory.store, &open, error, &io)) == 1) {
+		error = 0;
+		for (u32 i = 0; i < io.count && io.op != SMV_IO_FLUSH && !error; i++)
+			error = io.op == SMV_IO_READ ?
+					memory_read(&memory, io.block[i], io.buffer[i]) :
+					memory_write(&memory, io.block[i], io.buffer[i]);
+		if (error)
+			error = -ENODATA;
+	}
+	snprintf(reason, sizeof(reason), "%s", smv_store_reason(memory.store));
+	if (rc)
+		memory_crash(&memory);
+	return rc;
+}
+
+/*
+ * It may be the newest, though nothing was committed behind it: the one before names nodes that are
+ * free since, and going on from it overwrites the newest.
+ */
+UNIT_TEST(a_store_with_a_superblock_that_cannot_be_read_is_not_written_unless_forced)
+{
+	u8 *before;
+
+	for (u64 slot = 1; slot <= 2; slot++) {
+		begin();
+		EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		before = malloc(memory.blocks * SMV_BLOCK_BYTES);
+		EXPECT(before);
+		memcpy(before, memory.image, memory.blocks * SMV_BLOCK_BYTES);
+		memory.unreadable = slot;
+		EXPECT_EQ(open_forced(false), -EIO);
+		EXPECT(strstr(reason, slot == 1 ? "block 1 cannot" : "block 2 cannot"));
+		EXPECT(strstr(reason, "to another device"));
+		EXPECT_EQ(memory_open(&memory, true, NULL), 0);
+		memory_crash(&memory);
+		EXPECT_MEM(before, memory.image, memory.blocks * SMV_BLOCK_BYTES);
+		free(before);
+		/* a disk gives a block that is written anew a better place */
+		EXPECT_EQ(open_forced(true), 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		memory.unreadable = 0;
+		EXPECT_EQ(open_forced(false), 0);
+		end();
+	}
+}
+
 /* What was committed since the newest superblock is not to be read with the other one. */
 UNIT_TEST(a_journal_newer_than_the_superblock_is_not_taken_for_none)
 {
@@ -164,7 +255,7 @@ UNIT_TEST(a_journal_newer_than_the_superblock_is_not_taken_for_none)
 	slot = newest();
 	memory.unreadable = slot;
 	EXPECT_EQ(memory_open(&memory, true, NULL), -EUCLEAN);
-	EXPECT_EQ(memory_open(&memory, false, NULL), -EUCLEAN);
+	EXPECT_EQ(open_forced(true), -EUCLEAN);
 	memory.unreadable = 0;
 	memory.image[slot * SMV_BLOCK_BYTES + 200] ^= 1;
 	EXPECT_EQ(memory_open(&memory, false, NULL), -EUCLEAN);
@@ -301,4 +392,72 @@ UNIT_TEST(a_missing_block_that_is_damaged_is_asked_for_again)
 	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
 	EXPECT_EQ(smv_store_provide(memory.store, 100, torn), 0);
 	end();
+}
+
+/* ---- a store made by an enemy: all checksums are right ------------------------------ */
+
+static struct smv_disk_super *super_newest(void)
+{
+	return (void *)(memory.image + newest() * SMV_BLOCK_BYTES);
+}
+
+static void seal(void *block)
+{
+	struct smv_disk_header *header = block;
+
+	smv_block_seal(block, le32_to_cpu(header->magic), header->uuid, le64_to_cpu(header->block),
+		       le64_to_cpu(header->generation));
+}
+
+/* Preserves chunks [from, to). */
+static void preserve(u64 from, u64 to)
+{
+	struct smv_volume *origin = smv_volume_origin(memory.store, "data");
+
+	for (u64 i = from; i < to; i++) {
+		struct smv_job job = { 0 };
+
+		EXPECT_EQ(memory_origin_write(&memory, origin, i, &job), 0);
+		EXPECT_EQ(memory_job_done(&memory, &job), 0);
+	}
+	EXPECT_EQ(memory_commit(&memory), 0);
+}
+
+/* The root of the exceptions, whose last child becomes @block. */
+static void root_name_child(u64 block)
+{
+	struct smv_disk_super *super = super_newest();
+	u64 number = le64_to_cpu(super->exceptions.root.block);
+	struct smv_disk_header *root = (void *)(memory.image + number * SMV_BLOCK_BYTES);
+	struct smv_disk_pointer *child;
+	u32 count = le32_to_cpu(root->count);
+
+	EXPECT_EQ(le32_to_cpu(root->level), 1);
+	child = (void *)((u8 *)(root + 1) + count * (sizeof(struct smv_disk_key) + sizeof(*child)) -
+			 sizeof(*child));
+	child->block = cpu_to_le64(block);
+	seal(root);
+	super->exceptions.root.crc = root->crc;
+	seal(super);
+}
+
+static bool none_fails(const struct smv_io *io)
+{
+	(void)io;
+	return false;
+}
+
+/* Block 0 is no block: a host asked for it would read it for ever. */
+UNIT_TEST(an_opening_that_meets_a_child_at_block_0_ends)
+{
+	memory_format(&memory, 1 << 14, 8, "open");
+	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	EXPECT_EQ(memory_snapshot(&memory, add(64 * CHUNKS), "a", NULL), 0);
+	preserve(0, 150);
+	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
+	preserve(150, 151);
+	memory_crash(&memory);
+	root_name_child(0);
+	EXPECT_EQ(open_failing(none_fails, false), -EUCLEAN);
+	memory_free(&memory);
 }

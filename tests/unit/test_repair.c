@@ -5,7 +5,7 @@
  */
 #include "unit.h"
 #include "memory.h"
-#include "repair.h"
+#include "repair_private.h"
 #include "resolve.h"
 #include "rig_host.h"
 
@@ -416,6 +416,49 @@ UNIT_TEST(a_block_of_the_journal_that_cannot_be_read_is_not_its_end)
 	EXPECT_LT(ROUNDS / 2, rounds);
 	EXPECT_LT(0, refused);
 	EXPECT_LT(0, suspect);
+}
+
+/* ---- what is read through what -------------------------------------------------- */
+
+static void add_volume(struct smv_image *image, u64 parent, u32 flags)
+{
+	struct smv_disk_volume volume = { .number = cpu_to_le64(image->volumes + 1),
+					  .parent = cpu_to_le64(parent),
+					  .origin = cpu_to_le64(1),
+					  .flags = cpu_to_le32(flags) };
+
+	EXPECT_EQ(smv_image_add_volume(image, &volume), 0);
+}
+
+/* A snapshot that a full store made invalid long ago may have valid ones below it. */
+UNIT_TEST(only_what_is_read_through_an_invalidated_snapshot_becomes_invalid)
+{
+	static const char expected[] = "oiviiiiv"; /* origin, invalid, valid */
+	struct smv_repair_result result = { 0 };
+	struct smv_repair repair = { 0 };
+	struct smv_image image = { 0 };
+	struct smv_rp rp = { .repair = &repair, .result = &result, .image = &image };
+
+	add_volume(&image, 0, SMV_VOLUME_ORIGIN);
+	add_volume(&image, 1, SMV_VOLUME_INVALID);
+	add_volume(&image, 2, 0);
+	add_volume(&image, 1, 0); /* this one */
+	add_volume(&image, 4, SMV_VOLUME_INVALID);
+	add_volume(&image, 5, SMV_VOLUME_DEAD);
+	add_volume(&image, 6, 0);
+	add_volume(&image, 3, 0);
+	smv_rp_invalidate(&rp, &image.volume[3], "of a test");
+	for (u64 i = 0; i < image.volumes; i++) {
+		u32 flags = le32_to_cpu(image.volume[i].flags);
+
+		EXPECT_EQ(flags & SMV_VOLUME_ORIGIN  ? 'o' :
+			  flags & SMV_VOLUME_INVALID ? 'i' :
+						       'v',
+			  expected[i]);
+	}
+	EXPECT_EQ(result.losses, 2);
+	EXPECT_EQ(rp.rc, 0);
+	smv_image_free(&image);
 }
 
 /* ---- power cuts while it is written -------------------------------------------- */

@@ -522,6 +522,18 @@ UNIT_TEST(nodes_with_impossible_counts_are_refused)
 	end();
 }
 
+/* Not "missing": whoever is to fetch block 0 would ask for ever. */
+UNIT_TEST(a_child_at_block_0_is_damage)
+{
+	struct smv_pointer none = { 0 };
+	const void *node;
+	u64 miss;
+
+	begin();
+	EXPECT_EQ(smv_tree_node(&rig.tree, &none, &node, &miss), -EUCLEAN);
+	end();
+}
+
 UNIT_TEST(a_merge_without_memory_is_not_made)
 {
 	rig_host_fail_at(1);

@@ -145,20 +145,41 @@ static int delete_entry(struct smv_store *store, struct smv_volume *volume,
 	return 0;
 }
 
-/* The next entry of the volume being cleaned; -ENOENT: that was the last. */
+/* No further than the first change of the overlays at or above @key. */
+static void limit_to_change(const struct smv_map *map, const struct smv_key *key,
+			    struct smv_key *limit)
+{
+	for (u32 i = 0; i < 2; i++) {
+		const struct smv_overlay_entry *change = smv_overlay_ge(&map->overlay[i], key);
+
+		if (change && smv_key_cmp(&change->key, limit) < 0)
+			*limit = change->key;
+	}
+}
+
+/*
+ * The next entry of the volume being cleaned. 1: none up to the next change, and the place is behind
+ * that. So a step passes one tombstone at most, and what it has passed it does not pass again when a
+ * block is missing. -ENOENT: that was the last.
+ */
 static int next_entry(struct smv_store *store, struct smv_key *key, u64 *where, u64 *miss)
 {
 	struct smv_cleaning *clean = &store->clean;
-	struct smv_key limit = { clean->volume->number, ~0ULL, ~0ULL };
+	const struct smv_key last = { clean->volume->number, ~0ULL, ~0ULL };
+	struct smv_key limit = last;
 	struct smv_value value;
 	int error;
 
 	if (!clean->volume->exceptions)
 		return -ENOENT;
+	limit_to_change(&store->exceptions, &clean->place, &limit);
 	error = smv_record_ge(store, &clean->place, &limit, key, &value, miss);
 	if (!error)
 		*where = value.where;
-	return error;
+	if (error != -ENOENT || !smv_key_cmp(&limit, &last))
+		return error;
+	clean->place = limit;
+	return smv_key_next(&clean->place) ? 1 : -ENOENT;
 }
 
 static bool advance(struct smv_cleaning *clean, const struct smv_key *key)
@@ -176,7 +197,7 @@ static int judge_one(struct smv_store *store, u32 *freed, u64 *miss)
 	int error = next_entry(store, &key, &where, miss);
 
 	if (error)
-		return error;
+		return error < 0 ? error : 0;
 	error = interval(store, volume, &key, &from, &end, miss);
 	if (error)
 		return error;
@@ -232,8 +253,9 @@ static int merge_one(struct smv_store *store, struct smv_volume *child, u32 *fre
 	u64 where;
 	int error = next_entry(store, &key, &where, miss);
 
-	if (!error)
-		error = hand_down(store, child, &key, where, freed, miss);
+	if (error)
+		return error < 0 ? error : 0;
+	error = hand_down(store, child, &key, where, freed, miss);
 	if (!error && !advance(&store->clean, &key))
 		error = -ENOENT;
 	return error;

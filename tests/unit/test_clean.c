@@ -327,3 +327,19 @@ UNIT_TEST(a_ghost_does_not_go_before_its_last_entry)
 	EXPECT_EQ(memory.store->exception_count, 100);
 	end();
 }
+
+/* The pass frees many entries in a row; the merge that follows has to get past them. */
+UNIT_TEST(a_merge_gets_past_what_the_pass_before_has_freed)
+{
+	struct smv_volume *ghost = begin_ghost(), *heir;
+
+	zero(ghost, 0, 1);
+	zero(ghost, 8001, 1);
+	EXPECT_EQ(memory_snapshot(&memory, ghost, "heir", &heir), 0);
+	zero(ghost, 1, 8000);
+	make_ghost(ghost);
+	clean_without_checkpoint(16);
+	EXPECT_EQ(heir->exceptions, 2);
+	EXPECT_EQ(memory.store->exception_count, 2);
+	end();
+}

@@ -126,6 +126,12 @@ u64 smv_alloc_available(const struct smv_alloc *alloc)
 	return alloc->free_chunks - capacity + (capacity > reserve ? capacity - reserve : 0);
 }
 
+u64 smv_alloc_meta_room(const struct smv_alloc *alloc)
+{
+	return alloc->meta_free_blocks +
+	       smv_alloc_private(alloc)->capacity * alloc->geometry.chunk_blocks;
+}
+
 /* May data take a chunk of this group? */
 static bool group_has_data(const struct smv_alloc *alloc, const struct smv_alloc_group *group)
 {

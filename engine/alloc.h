@@ -63,6 +63,8 @@ void smv_alloc_set_reserve(struct smv_alloc *alloc, u64 blocks);
 
 /* Chunks that data may still take. */
 u64 smv_alloc_available(const struct smv_alloc *alloc);
+/* Blocks that metadata may still take; less while a checkpoint runs, which frees its old ones at the end. */
+u64 smv_alloc_meta_room(const struct smv_alloc *alloc);
 
 /* Is the bitmap for this chunk in memory? 0, -EAGAIN, -EUCLEAN; -EINVAL: no chunk for data or metadata. */
 int smv_alloc_ready(struct smv_alloc *alloc, struct smv_store_chunk chunk, u64 *miss);

@@ -21,6 +21,11 @@
  * taken meanwhile of a child that has no entries yet is attached to the ghost:
  * then there are two children, and the merge ends (I-MERGE).
  *
+ * A merge only goes ahead, as a pass does: what it has handed down are tombstones until the next
+ * checkpoint, and to pass them again for each entry would be a search of each. Nothing comes to a
+ * ghost behind it: nobody has a deleted volume open, a job from before ends with nothing done,
+ * preserved chunks and marks are entries of origins and hidden volumes, and of two ghosts one is merged at a time.
+ *
  * Crash: each record stands alone. The flag is cleared when the pass has
  * ended, so an interrupted pass is made again from the beginning: its weak side.
  */
@@ -140,20 +145,41 @@ static int delete_entry(struct smv_store *store, struct smv_volume *volume,
 	return 0;
 }
 
-/* The next entry of the volume being cleaned; -ENOENT: that was the last. */
+/* No further than the first change of the overlays at or above @key. */
+static void limit_to_change(const struct smv_map *map, const struct smv_key *key,
+			    struct smv_key *limit)
+{
+	for (u32 i = 0; i < 2; i++) {
+		const struct smv_overlay_entry *change = smv_overlay_ge(&map->overlay[i], key);
+
+		if (change && smv_key_cmp(&change->key, limit) < 0)
+			*limit = change->key;
+	}
+}
+
+/*
+ * The next entry of the volume being cleaned. 1: none up to the next change, and the place is behind
+ * that. So a step passes one tombstone at most, and what it has passed it does not pass again when a
+ * block is missing. -ENOENT: that was the last.
+ */
 static int next_entry(struct smv_store *store, struct smv_key *key, u64 *where, u64 *miss)
 {
 	struct smv_cleaning *clean = &store->clean;
-	struct smv_key limit = { clean->volume->number, ~0ULL, ~0ULL };
+	const struct smv_key last = { clean->volume->number, ~0ULL, ~0ULL };
+	struct smv_key limit = last;
 	struct smv_value value;
 	int error;
 
 	if (!clean->volume->exceptions)
 		return -ENOENT;
+	limit_to_change(&store->exceptions, &clean->place, &limit);
 	error = smv_record_ge(store, &clean->place, &limit, key, &value, miss);
 	if (!error)
 		*where = value.where;
-	return error;
+	if (error != -ENOENT || !smv_key_cmp(&limit, &last))
+		return error;
+	clean->place = limit;
+	return smv_key_next(&clean->place) ? 1 : -ENOENT;
 }
 
 static bool advance(struct smv_cleaning *clean, const struct smv_key *key)
@@ -171,7 +197,7 @@ static int judge_one(struct smv_store *store, u32 *freed, u64 *miss)
 	int error = next_entry(store, &key, &where, miss);
 
 	if (error)
-		return error;
+		return error < 0 ? error : 0;
 	error = interval(store, volume, &key, &from, &end, miss);
 	if (error)
 		return error;
@@ -201,26 +227,53 @@ static bool is_read_before(const struct smv_volume *child, u64 first)
 	return child->child_first && child->child_first->asof < first;
 }
 
-/* -ENOENT: no entry is left. */
+/* The ghost's entry becomes the child's, or goes. */
+static int hand_down(struct smv_store *store, struct smv_volume *child, const struct smv_key *key,
+		     u64 where, u32 *freed, u64 *miss)
+{
+	struct smv_volume *ghost = store->clean.volume;
+	struct smv_key to = { child->number, key->chunk, 0 };
+	struct smv_key limit = { child->number, key->chunk, ~0ULL };
+	struct smv_key found;
+	int error = smv_record_ge(store, &to, &limit, &found, NULL, miss);
+
+	if (!error && !is_read_before(child, found.epoch))
+		return delete_entry(store, ghost, key, where, freed, miss);
+	if (!error || error == -ENOENT)
+		error = smv_record_reserve(store, 1, 0);
+	if (!error)
+		smv_record_rekey(store, ghost, key, child, &to, where);
+	return error;
+}
+
+/* -ENOENT: that was the last. */
 static int merge_one(struct smv_store *store, struct smv_volume *child, u32 *freed, u64 *miss)
 {
-	struct smv_cleaning *clean = &store->clean;
-	struct smv_key key, to, limit, found;
+	struct smv_key key;
 	u64 where;
 	int error = next_entry(store, &key, &where, miss);
 
 	if (error)
-		return error;
-	to = (struct smv_key){ child->number, key.chunk, 0 };
-	limit = (struct smv_key){ child->number, key.chunk, ~0ULL };
-	error = smv_record_ge(store, &to, &limit, &found, NULL, miss);
-	if (!error && !is_read_before(child, found.epoch))
-		return delete_entry(store, clean->volume, &key, where, freed, miss);
-	if (!error || error == -ENOENT)
-		error = smv_record_reserve(store, 1, 0);
-	if (!error)
-		smv_record_rekey(store, clean->volume, &key, child, &to, where);
+		return error < 0 ? error : 0;
+	error = hand_down(store, child, &key, where, freed, miss);
+	if (!error && !advance(&store->clean, &key))
+		error = -ENOENT;
 	return error;
+}
+
+/*
+ * Nothing comes to a ghost behind the merge's place. But with its record goes the only way to
+ * what it still has: so if it counts an entry more, all is looked through again. -ENOENT: nothing is left.
+ */
+static int look_back(struct smv_store *store, u64 *miss)
+{
+	struct smv_volume *ghost = store->clean.volume;
+	struct smv_key first = { ghost->number, 0, 0 };
+	struct smv_key limit = { ghost->number, ~0ULL, ~0ULL };
+
+	if (!ghost->exceptions)
+		return -ENOENT;
+	return smv_record_ge(store, &first, &limit, &store->clean.place, NULL, miss);
 }
 
 static int merge_end(struct smv_store *store, struct smv_volume *child)
@@ -300,6 +353,8 @@ static int merge_step(struct smv_store *store, u32 *freed, u64 *miss)
 		return 0;
 	}
 	error = merge_one(store, child, freed, miss);
+	if (error == -ENOENT)
+		error = look_back(store, miss);
 	if (error != -ENOENT)
 		return error;
 	error = merge_end(store, child);

@@ -3,6 +3,7 @@
 #include "unit.h"
 #include "memory.h"
 #include "rig_host.h"
+#include "state.h"
 
 #define SECTORS 4096u
 #define CHUNKS 40u
@@ -200,5 +201,145 @@ UNIT_TEST(the_cleaner_needs_no_memory)
 		take_away(i);
 	clean_all();
 	rig_host_fail_all(false);
+	end();
+}
+
+/* ---- merging a ghost ------------------------------------------------------- */
+
+static struct smv_limits small_cache = { .cache_blocks = 64 };
+
+/* Entries of a snapshot that need no chunk: zeroes. */
+static void zero(struct smv_volume *snapshot, u64 first, u64 count)
+{
+	u64 lsn;
+	int rc;
+
+	for (u64 i = first; i < first + count; i++) {
+		do
+			rc = smv_snapshot_zero(memory.store, snapshot, i, &lsn, &memory.miss);
+		while (memory_again(&memory, &rc));
+		EXPECT_EQ(rc, 0);
+	}
+}
+
+/* An origin with a snapshot; an opening's store large enough for all that follows without a checkpoint. */
+static struct smv_volume *begin_ghost(void)
+{
+	struct smv_add add = { .name = "data", .identity = "", .sectors = 1 << 24 };
+	struct smv_volume *ghost;
+	u64 lsn;
+
+	memory_format(&memory, 1 << 18, 8, "ghost");
+	EXPECT_EQ(memory_open(&memory, false, &small_cache), 0);
+	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
+	origin = smv_volume_origin(memory.store, "data");
+	EXPECT_EQ(memory_snapshot(&memory, origin, "ghost", &ghost), 0);
+	return ghost;
+}
+
+/* From here on it is one, with the snapshot "heir" below it; all it has is in the tree. */
+static void make_ghost(struct smv_volume *ghost)
+{
+	u64 lsn;
+
+	EXPECT_EQ(smv_delete(memory.store, ghost, &lsn), 0);
+	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
+}
+
+static u64 looked_at(void)
+{
+	return memory.store->blocks.hits + memory.store->blocks.misses;
+}
+
+/* One step; it must not need more than @most blocks that are not in memory. */
+static int clean_step_within(u32 most)
+{
+	u64 reads = memory.reads;
+	u32 freed;
+	int rc;
+
+	do {
+		rc = smv_clean_step(memory.store, 1, &freed, &memory.miss);
+		EXPECT_LT(memory.reads - reads, most + 1);
+	} while (memory_again(&memory, &rc));
+	return rc;
+}
+
+/* Cleans all, without a checkpoint; how many blocks were looked at. */
+static u64 clean_without_checkpoint(u32 most)
+{
+	u64 looked = looked_at(), done = memory.store->checkpoint.done;
+	struct smv_store_info info;
+
+	do {
+		EXPECT_EQ(memory_commit(&memory), 0);
+		while (clean_step_within(most) == 1)
+			;
+		smv_store_info(memory.store, &info);
+	} while (info.cleaning);
+	EXPECT_EQ(info.ghosts, 0);
+	EXPECT_EQ(memory.store->checkpoint.done, done);
+	return looked_at() - looked;
+}
+
+static u64 merge_ghost(u64 entries)
+{
+	struct smv_volume *ghost = begin_ghost(), *heir;
+	u64 looked;
+
+	zero(ghost, 0, entries);
+	EXPECT_EQ(memory_snapshot(&memory, ghost, "heir", &heir), 0);
+	make_ghost(ghost);
+	looked = clean_without_checkpoint(16);
+	EXPECT_EQ(heir->exceptions, entries);
+	EXPECT_EQ(heir->parent, origin);
+	end();
+	return looked;
+}
+
+UNIT_TEST(a_ghost_is_merged_without_looking_at_what_was_merged)
+{
+	u64 once = merge_ghost(1000), twice = merge_ghost(2000);
+
+	EXPECT_LT(once, 20 * 1000);
+	EXPECT_LT(twice, 2 * once + once / 4);
+}
+
+/* More than fits into the cache: each step must get on with what is in there. */
+UNIT_TEST(a_ghost_with_more_leaves_than_the_cache_has_blocks_is_merged)
+{
+	merge_ghost(8000);
+}
+
+/* Should the merge's place ever be behind an entry, that one is not lost. */
+UNIT_TEST(a_ghost_does_not_go_before_its_last_entry)
+{
+	struct smv_volume *ghost = begin_ghost(), *heir;
+
+	zero(ghost, 0, 100);
+	EXPECT_EQ(memory_snapshot(&memory, ghost, "heir", &heir), 0);
+	make_ghost(ghost);
+	while (memory.store->clean.phase != SMV_CLEAN_MERGE || heir->exceptions < 50)
+		EXPECT_EQ(clean_step_within(16), 1);
+	memory.store->clean.place.chunk = 90;
+	clean_without_checkpoint(16);
+	EXPECT_EQ(heir->exceptions, 100);
+	EXPECT_EQ(memory.store->exception_count, 100);
+	end();
+}
+
+/* The pass frees many entries in a row; the merge that follows has to get past them. */
+UNIT_TEST(a_merge_gets_past_what_the_pass_before_has_freed)
+{
+	struct smv_volume *ghost = begin_ghost(), *heir;
+
+	zero(ghost, 0, 1);
+	zero(ghost, 8001, 1);
+	EXPECT_EQ(memory_snapshot(&memory, ghost, "heir", &heir), 0);
+	zero(ghost, 1, 8000);
+	make_ghost(ghost);
+	clean_without_checkpoint(16);
+	EXPECT_EQ(heir->exceptions, 2);
+	EXPECT_EQ(memory.store->exception_count, 2);
 	end();
 }

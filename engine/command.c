@@ -96,32 +96,12 @@ static void place(struct smv_store *store, struct smv_volume *volume, struct smv
 	smv_volume_count(volume);
 }
 
-/* Changes of exceptions that a checkpoint may have to take: what the overlay and the ring can hold. */
-static u64 most_exceptions(const struct smv_store *store)
-{
-	/* A re-keying is one record and two changes. */
-	size_t each = (sizeof(struct smv_disk_record) + sizeof(struct smv_disk_record_rekey)) / 2;
-	u64 ring = store->geometry.journal_blocks * (SMV_JOURNAL_RECORD_BYTES / each);
-
-	return ring < store->overlay_limit ? ring : store->overlay_limit;
-}
-
-/*
- * Chunks may be free that metadata cannot take, since a group lists only so many. So what is
- * asked is whether a checkpoint finds room by whose cut all volumes have changed: any of
- * them may be deleted, and that must not fail. A running one may be about to free its old nodes.
- */
 static int room_for_volumes(struct smv_store *store, u32 more)
 {
-	u64 volumes = store->volume_count + more, need;
-
-	if (volumes > store->limits.volumes || !smv_alloc_available(&store->alloc))
+	if (store->volume_count + more > store->limits.volumes ||
+	    !smv_alloc_available(&store->alloc))
 		return -ENOSPC;
-	need = smv_tree_need(&store->exceptions.tree, most_exceptions(store)) +
-	       smv_tree_need(&store->volumes.tree, volumes);
-	if (smv_alloc_meta_room(&store->alloc) >= need)
-		return 0;
-	return store->volumes.frozen ? -EBUSY : -ENOSPC;
+	return smv_record_room(store, more);
 }
 
 /* ---- origins --------------------------------------------------------------- */

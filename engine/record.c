@@ -44,6 +44,26 @@ int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
 	return error == -ENOMEM ? -EBUSY : error;
 }
 
+/* Changes of exceptions that a checkpoint may have to take: what the overlay and the ring can hold. */
+static u64 most_exceptions(const struct smv_store *store)
+{
+	/* A re-keying is one record and two changes. */
+	size_t each = (sizeof(struct smv_disk_record) + ENTRY_BYTES) / 2;
+	u64 ring = store->geometry.journal_blocks * (SMV_JOURNAL_RECORD_BYTES / each);
+
+	return ring < store->overlay_limit ? ring : store->overlay_limit;
+}
+
+int smv_record_room(const struct smv_store *store, u32 more)
+{
+	u64 need = smv_tree_need(&store->exceptions.tree, most_exceptions(store)) +
+		   smv_tree_need(&store->volumes.tree, store->volume_count + more);
+
+	if (smv_alloc_meta_room(&store->alloc) >= need)
+		return 0;
+	return store->volumes.frozen ? -EBUSY : -ENOSPC;
+}
+
 static void damaged(struct smv_store *store, const char *what)
 {
 	smv_volume_fail_store(store, what);

@@ -371,8 +371,11 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 	*lsn = 0;
 	if (smv_where_kind(was) == SMV_WHERE_ZERO)
 		return 0;
-	if (smv_where_kind(was) == SMV_WHERE_NONE && !smv_alloc_available(&store->alloc))
-		return -ENOSPC;
+	if (smv_where_kind(was) == SMV_WHERE_NONE) {
+		error = smv_alloc_available(&store->alloc) ? smv_record_room(store, 0) : -ENOSPC;
+		if (error)
+			return error;
+	}
 	return put_entry(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was, lsn, miss);
 }
 

@@ -9,8 +9,9 @@
 #include "rig_host.h"
 #include "state.h"
 
-#define CHUNKS 20000u /* of the origin */
+#define CHUNKS 20000u /* of the origin that are written to */
 #define SNAPSHOTS_MAX 20000u
+#define ALL_CHUNKS (1u << 24) /* that it has */
 
 static struct memory memory;
 static struct smv_volume *origin;
@@ -22,7 +23,7 @@ static void begin(u64 blocks, u32 chunk_blocks)
 {
 	struct smv_add add = { .name = "data",
 			       .identity = "",
-			       .sectors = (u64)CHUNKS * chunk_blocks * SMV_BLOCK_SECTORS };
+			       .sectors = (u64)ALL_CHUNKS * chunk_blocks * SMV_BLOCK_SECTORS };
 	u64 lsn;
 
 	memory_format(&memory, blocks, chunk_blocks, "room");
@@ -184,4 +185,46 @@ UNIT_TEST(volumes_of_a_full_store_are_refused_while_their_deletion_finds_room)
 		EXPECT_EQ(memory_close(&memory), 0);
 		memory_free(&memory);
 	}
+}
+
+/* Exceptions that take no chunk: zeroes of a snapshot, in order or all over. */
+static u64 zero_all(struct smv_volume *snapshot, u64 step)
+{
+	u64 chunk = 0, count = 0, lsn;
+	int rc;
+
+	for (;; count++) {
+		do
+			rc = smv_snapshot_zero(memory.store, snapshot, chunk, &lsn, &memory.miss);
+		while (memory_again(&memory, &rc));
+		checkpoint_if_wanted();
+		if (rc)
+			break;
+		chunk = (chunk + step) % ALL_CHUNKS;
+	}
+	EXPECT_EQ(rc, -ENOSPC);
+	EXPECT(!memory.store->failed);
+	return count;
+}
+
+static void zero_and_delete(u64 blocks, u32 chunk_blocks, u64 least)
+{
+	for (u32 way = 0; way < 8; way++) {
+		seldom = way & 4;
+		begin(blocks, chunk_blocks);
+		EXPECT_EQ(snapshot(), 0);
+		EXPECT_LT(least, zero_all(smv_volume_snapshot(memory.store, "data", "s0"),
+					  way & 2 ? 1 : 7368787));
+		reopen(way & 1);
+		take_all_away(false, 1);
+		EXPECT_EQ(memory.store->exception_count, 0);
+		EXPECT_EQ(memory_close(&memory), 0);
+		memory_free(&memory);
+	}
+}
+
+UNIT_TEST(zeroes_are_refused_while_their_deletion_finds_room)
+{
+	zero_and_delete(1 << 14, 1, 12000);
+	zero_and_delete(1 << 14, 2, 12000);
 }

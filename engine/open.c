@@ -127,7 +127,7 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 }
 
 /*
- * A torn slot is as the power's failure left it: nothing was built on it. One that cannot be read
+ * I-UNREAD-SUPER. A torn slot is as the power's failure left it: nothing was built on it. One that cannot be read
  * just now may be whole, and the newest: what the other one names may be overwritten already, and
  * it would be itself.
  */

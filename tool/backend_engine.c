@@ -346,6 +346,10 @@ static int open_failed(const char *path, int rc, const char *reason)
 	case ENOSPC:
 		return smv_fail(path, "the device is smaller than the store on it: attach the "
 				      "whole device");
+	case EIO:
+		if (reason && *reason)
+			return smv_fail(path, "%s", reason);
+		/* fallthrough */
 	default:
 		return smv_fail(path, "cannot be opened (%s): check the device", strerror(-rc));
 	}

@@ -270,10 +270,15 @@ static int look_back(struct smv_store *store, u64 *miss)
 	struct smv_volume *ghost = store->clean.volume;
 	struct smv_key first = { ghost->number, 0, 0 };
 	struct smv_key limit = { ghost->number, ~0ULL, ~0ULL };
+	struct smv_key found; /* some other key if it fails */
+	int error;
 
 	if (!ghost->exceptions)
 		return -ENOENT;
-	return smv_record_ge(store, &first, &limit, &store->clean.place, NULL, miss);
+	error = smv_record_ge(store, &first, &limit, &found, NULL, miss);
+	if (!error)
+		store->clean.place = found;
+	return error;
 }
 
 static int merge_end(struct smv_store *store, struct smv_volume *child)

@@ -14,7 +14,7 @@
 #include "scan.h"
 #include "text.h"
 
-int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
+static int open_either(const char *path, bool write, bool force, struct smv_backend **backend)
 {
 	const struct smv_dm_device *device;
 	struct smv_dm_list list;
@@ -40,7 +40,7 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 	else if (device)
 		rc = smv_kernel_open(path, found.uuid, device->name, backend);
 	else
-		rc = smv_engine_open(path, write, backend);
+		rc = smv_engine_open(path, write, force, backend);
 	smv_dm_list_free(&list);
 	free(found.path);
 	if (rc)
@@ -53,6 +53,16 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 	}
 	(*backend)->info.created_s = found.created_s;
 	return 0;
+}
+
+int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
+{
+	return open_either(path, write, false, backend);
+}
+
+int smv_backend_force(const char *path, struct smv_backend **backend)
+{
+	return open_either(path, true, true, backend);
 }
 
 int smv_backend_load(struct smv_backend *backend)

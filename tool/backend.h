@@ -102,6 +102,8 @@ struct smv_backend {
 
 /* Opens the store on a device or image file, active or not. 0, or 1: said why not, *@backend is NULL. */
 int smv_backend_open(const char *path, bool write, struct smv_backend **backend);
+/* The same for writing, although another host has it in use, or one of its superblocks cannot be read. */
+int smv_backend_force(const char *path, struct smv_backend **backend);
 /* 0, or 1: said why not. @object: of the error line. */
 int smv_backend_close(struct smv_backend *backend, const char *object);
 /* Reads the state and the table of volumes anew. 0 or 1. */
@@ -111,7 +113,7 @@ int smv_backend_load(struct smv_backend *backend);
 int smv_module_status(struct smv_backend *backend);
 
 /* The two kinds; as smv_backend_open(). */
-int smv_engine_open(const char *path, bool write, struct smv_backend **backend);
+int smv_engine_open(const char *path, bool write, bool force, struct smv_backend **backend);
 int smv_kernel_open(const char *path, const u8 *uuid, const char *dm_name,
 		    struct smv_backend **backend);
 

@@ -355,25 +355,33 @@ static int open_failed(const char *path, int rc, const char *reason)
 	}
 }
 
-static int open_host(struct engine *engine, bool write, bool boot)
+static int open_host(struct engine *engine, const struct smv_host_open *how)
 {
-	int rc = smv_host_open(&engine->host, &engine->device, !write, boot);
+	int rc = smv_host_open(&engine->host, &engine->device, how);
 
 	return rc ? open_failed(engine->device.path, rc, engine->host.reason) : 0;
 }
 
-/* Marked while this boot has it in use: whoever is killed here leaves it as it was. */
-static int open_left(struct smv_backend *backend)
+/* Marked while this boot has it in use: whoever is killed or fails here leaves it as it was. */
+static int open_left(struct smv_backend *backend, struct smv_host_open how)
 {
 	struct engine *engine = backend->private;
-	int rc = open_host(engine, true, true);
+	int rc;
 
+	how.boot = true;
+	rc = open_host(engine, &how);
 	if (rc)
 		return rc;
 	rc = smv_failed_mark(backend);
-	if (smv_host_close(&engine->host) && !rc)
-		rc = open_failed(backend->device, -EIO, NULL);
-	return rc ? rc : open_host(engine, true, false);
+	if (rc) {
+		smv_store_delete(engine->host.store);
+		return rc;
+	}
+	rc = smv_host_close(&engine->host);
+	if (rc)
+		return open_failed(backend->device, rc, NULL);
+	how.boot = false;
+	return open_host(engine, &how);
 }
 
 static struct smv_backend *new_backend(struct engine *engine, const char *path, bool write)
@@ -398,8 +406,9 @@ static void drop_backend(struct smv_backend *backend)
 	free(backend);
 }
 
-int smv_engine_open(const char *path, bool write, struct smv_backend **backend)
+int smv_engine_open(const char *path, bool write, bool force, struct smv_backend **backend)
 {
+	struct smv_host_open how = { .read_only = !write, .force = force };
 	struct engine *engine = smv_text_alloc(sizeof(*engine));
 	struct smv_backend *b = new_backend(engine, path, write);
 	int rc = smv_device_must_open(&engine->device, path,
@@ -410,7 +419,7 @@ int smv_engine_open(const char *path, bool write, struct smv_backend **backend)
 		rc = open_failed(path, -EPERM, NULL);
 	b->left = !rc && smv_failed_is(&engine->device);
 	if (!rc)
-		rc = write && b->left ? open_left(b) : open_host(engine, write, false);
+		rc = write && b->left ? open_left(b, how) : open_host(engine, &how);
 	if (rc) {
 		drop_backend(b);
 		return rc;

@@ -185,21 +185,20 @@ static bool is_read_only(const char *path)
 /* For writing one that failed in this boot: that marks what has to be marked. */
 static int open_anew(const char *path, const struct activation *a, struct smv_backend **backend)
 {
+	bool read_only = is_read_only(path);
 	int rc;
 
 	smv_backend_close(*backend, path);
 	rc = smv_backend_open(path, false, backend);
-	if (rc || !(*backend)->left)
+	if (rc || !(*backend)->left || (a->force && read_only))
 		return rc;
-	if (a->force && is_read_only(path))
-		return 0;
 	smv_backend_close(*backend, path);
 	*backend = NULL;
-	return !is_read_only(path) ?
-		       smv_backend_open(path, true, backend) :
-		       smv_fail(path, "failed while its origins were in use, and is read-only: "
+	if (read_only)
+		return smv_fail(path, "failed while its origins were in use, and is read-only: "
 				      "its snapshots may be wrong and cannot be marked so; "
 				      "make it writable, or activate -f takes them as they are");
+	return a->force ? smv_backend_force(path, backend) : smv_backend_open(path, true, backend);
 }
 
 /* Once more if the store cannot be read while another activates it. */

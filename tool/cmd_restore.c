@@ -77,13 +77,16 @@ static int choose_geometry(const struct smv_args *args, struct smv_device *devic
 	int rc = smv_scan_read(device, &super);
 
 	*same = !rc && same_store(&super, &image->super);
+	/* that it failed stays true of a store that only gets another uuid */
+	if (*same || (!rc && super.blocks == image->super.blocks &&
+		      super.chunk_blocks == image->super.chunk_blocks))
+		put_use(&image->super, &super);
 	if (!rc && smv_scan_is_elsewhere(&super) && !smv_args_has(args, 'f'))
 		return smv_fail(path, "in use by another host or not closed by it: deactivate it "
 				      "there, or use -f if nobody has it any more");
 	if (*same) {
 		smv_super_get_geometry(&super, &geometry);
 		smv_super_put_geometry(&image->super, &geometry);
-		put_use(&image->super, &super);
 		rc = 0;
 	} else if (!smv_args_has(args, 'f')) {
 		return smv_fail(path,

@@ -54,7 +54,7 @@ bool smv_device_has_loop(const char *path);
 /* Does @dev lie on @on: as a partition of it, or through device-mapper, md or loop? */
 bool smv_device_lies_on(dev_t dev, dev_t on);
 /*
- * The same, block by block: not through a filesystem, as a loop device's file, nor a volume of ours.
+ * The same, block by block: not through a filesystem, as a loop device's file, nor a snapshot.
  * Of a file that cannot be looked at: true.
  */
 bool smv_device_maps(dev_t dev, dev_t to);

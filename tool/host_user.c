@@ -61,21 +61,22 @@ void smv_host_ids(u8 *host_id, u8 *boot_id)
 	read_id("/proc/sys/kernel/random/boot_id", boot_id);
 }
 
-int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool read_only, bool boot)
+int smv_host_open(struct smv_host_store *host, struct smv_device *device,
+		  const struct smv_host_open *how)
 {
-	struct smv_open open = { .read_only = read_only };
+	struct smv_open open = { .read_only = how->read_only, .force = how->force };
 	struct smv_io io;
 	int rc, error = 0;
 
 	memset(host, 0, sizeof(*host));
 	host->device = device;
-	host->read_only = read_only;
+	host->read_only = how->read_only;
 	host->store = smv_store_new(&smv_host_user);
 	if (!host->store)
 		return -ENOMEM;
 	open.blocks = device->bytes / SMV_BLOCK_BYTES;
 	smv_host_ids(open.host_id, open.boot_id);
-	if (!boot)
+	if (!how->boot)
 		memset(open.boot_id, 0, sizeof(open.boot_id));
 	while ((rc = smv_store_open(host->store, &open, error, &io)) == 1)
 		error = smv_device_io(device, &io);

@@ -17,13 +17,19 @@ struct smv_host_store {
 	char reason[256]; /* of a failed open, from the engine */
 };
 
-/*
- * Opens the store on @device. As smv_store_open(); host->reason tells more. With @boot it is in
- * use by this boot until it is closed, as an active one is: what is left of it if this
- * process dies looks like a store that failed, see failed.h.
- */
-int smv_host_open(struct smv_host_store *host, struct smv_device *device, bool read_only,
-		  bool boot);
+struct smv_host_open {
+	bool read_only;
+	/*
+	 * In use by this boot until it is closed, as an active one is: what is left of it if
+	 * this process dies looks like a store that failed, see failed.h.
+	 */
+	bool boot;
+	bool force; /* as struct smv_open says */
+};
+
+/* Opens the store on @device. As smv_store_open(); host->reason tells more. */
+int smv_host_open(struct smv_host_store *host, struct smv_device *device,
+		  const struct smv_host_open *how);
 
 /*
  * for (;;) around an engine's call: do rc = call(.., &host->miss); while

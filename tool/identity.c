@@ -99,24 +99,49 @@ static const char *of_block(const struct smv_device *device, char *text, size_t 
 	return NULL;
 }
 
+static bool begins(const char *path, const char *with)
+{
+	return !strncmp(path, with, strlen(with));
+}
+
+/* The last component as it was given, in the directory that it really is in; NULL: there is none. */
+static char *in_real_directory(const char *path)
+{
+	const char *base = strrchr(path, '/');
+	char *directory, *real, *whole = NULL;
+
+	directory = base ? smv_text_printf("%.*s/", (int)(base - path), path) :
+			   smv_text_printf("./");
+	base = base ? base + 1 : path;
+	real = realpath(directory, NULL);
+	if (real && *base && strcmp(base, ".") && strcmp(base, ".."))
+		whole = smv_text_printf("%s/%s", strcmp(real, "/") ? real : "", base);
+	free(directory);
+	free(real);
+	return whole;
+}
+
+/* By a number, which another device may have after a reboot, or by what a process has open. */
+static bool is_fleeting(const char *path)
+{
+	return begins(path, "/dev/dm-") || begins(path, "/dev/block/") || begins(path, "/dev/std");
+}
+
+/* /dev/md/home and the like stay, what they lead to does not. */
 static char *stable_path(const struct smv_device *device)
 {
-	const char *path = device->path;
-	char *real, *node;
+	char *path = in_real_directory(device->path), *node;
 
-	/* by a number, which another device may have after a reboot */
-	bool numbered = !strncmp(path, "/dev/dm-", 8) || !strncmp(path, "/dev/block/", 11);
-
-	/* /dev/md/home and the like stay, what they lead to does not */
-	if (!strncmp(path, "/dev/", 5) && !strstr(path, "/../") && !numbered)
-		return smv_text_printf("%s", path);
-	real = realpath(path, NULL);
-	if (!real)
-		return smv_text_printf("%s", path);
-	node = strncmp(real, "/dev/dm-", 8) ? NULL : smv_identity_node(device->dev);
+	if (path && begins(path, "/dev/") && !is_fleeting(path))
+		return path;
+	free(path);
+	path = realpath(device->path, NULL);
+	if (!path)
+		return smv_text_printf("%s", device->path);
+	node = begins(path, "/dev/dm-") ? smv_identity_node(device->dev) : NULL;
 	if (!node)
-		return real;
-	free(real);
+		return path;
+	free(path);
 	return node;
 }
 

@@ -75,9 +75,9 @@ bool smv_scan_is_left(const struct smv_disk_super *super)
 {
 	u8 host[SMV_UUID_BYTES], boot[SMV_UUID_BYTES];
 
+	/* the host may not have known its id then: before the root filesystem was there */
 	smv_host_ids(host, boot);
 	return le32_to_cpu(super->state) & SMV_SUPER_IN_USE && is_known(boot) &&
-	       !memcmp(host, super->host_id, sizeof(host)) &&
 	       !memcmp(boot, super->boot_id, sizeof(boot));
 }
 

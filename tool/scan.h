@@ -27,7 +27,7 @@ int smv_scan_read(struct smv_device *device, struct smv_disk_super *super);
 int smv_scan_peek(const char *path, struct smv_found *found);
 /* Has another host the store in use, or did not close it? As the engine judges it. */
 bool smv_scan_is_elsewhere(const struct smv_disk_super *super);
-/* Does it say that this boot of this host has the store in use? */
+/* Does it say that this boot has the store in use? */
 bool smv_scan_is_left(const struct smv_disk_super *super);
 /*
  * What smv_scan_read()'s error means and what to do about it; of -EOPNOTSUPP what the last

@@ -11,6 +11,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "device.h"
+#include "dm.h"
 #include "text.h"
 
 #define DEPTH_MAX 16
@@ -135,18 +136,27 @@ static bool disk_of(dev_t dev, dev_t *disk)
 	return read_dev(path, disk);
 }
 
-static bool is_ours(dev_t dev)
+/* A snapshot's table names ORIGIN@SNAPSHOT behind the store; an origin is mapped block by block. */
+static bool is_snapshot(dev_t dev)
 {
-	char uuid[256];
+	char uuid[256], name[256], volume[512] = "";
+	char *table;
 
-	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
-	       !strncmp(uuid, "SNAPMV-", 7);
+	if (!smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) ||
+	    strncmp(uuid, "SNAPMV-", 7) ||
+	    !smv_device_attribute(dev, "dm/name", name, sizeof(name)))
+		return false;
+	table = smv_dm_table(name);
+	if (table)
+		sscanf(table, "%*s %511s", volume);
+	free(table);
+	return strchr(volume, '@');
 }
 
 /* What is looked for below a device. */
 struct below {
 	struct stat what; /* a block device, or a file */
-	bool blocks; /* by mapping of blocks alone: not through filesystems and volumes of ours */
+	bool blocks; /* by mapping of blocks alone: not through filesystems and snapshots */
 };
 
 static bool lies_on(dev_t dev, const struct below *on, int depth);
@@ -174,7 +184,7 @@ static bool lies_on(dev_t dev, const struct below *on, int depth)
 
 	if (S_ISBLK(on->what.st_mode) && dev == on->what.st_rdev)
 		return true;
-	if (depth == DEPTH_MAX || (on->blocks && is_ours(dev)))
+	if (depth == DEPTH_MAX || (on->blocks && is_snapshot(dev)))
 		return false;
 	if (disk_of(dev, &below) ? lies_on(below, on, depth + 1) : loop_lies_on(dev, on, depth))
 		return true;

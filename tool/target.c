@@ -151,7 +151,7 @@ int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_back
 	if (ref->dm_name)
 		rc = smv_kernel_open(ref->path ? ref->path : "-", ref->uuid, ref->dm_name, backend);
 	else
-		rc = smv_engine_open(ref->path, write, backend);
+		rc = smv_engine_open(ref->path, write, false, backend);
 	if (!rc)
 		rc = smv_backend_load(*backend);
 	if (!rc)

@@ -83,6 +83,11 @@ t_repair_and_restore_keep_what_has_to_be_marked()
 	clean_check
 	must smv set ./store policy=hold
 	eq "$(suspect data@a)" True 'suspect after restore'
+	cp broken store
+	sed 's/ uuid=[0-9a-f]*/ uuid=00112233445566778899aabbccddeeff/' dump >new
+	must smv restore -f new ./store
+	must smv set ./store policy=hold
+	eq "$(suspect data@a)" True 'suspect after restore under a uuid of its own'
 }
 
 # By SIGXFSZ, when it moves data beyond what a file may have: its fingerprint is gone by then.

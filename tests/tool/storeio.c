@@ -224,7 +224,8 @@ int main(int argc, char **argv)
 		return 2;
 	must(argv[1], smv_device_open(&store_device, argv[1], SMV_DEVICE_CLAIM));
 	active = argc > 3 && !strcmp(argv[3], "active");
-	must("open", smv_host_open(&host, &store_device, false, active));
+	must("open",
+	     smv_host_open(&host, &store_device, &(struct smv_host_open){ .boot = active }));
 	origin_fd = open(argv[2], O_RDWR | O_CLOEXEC);
 	if (origin_fd < 0)
 		die(argv[2], -errno);

@@ -92,3 +92,24 @@ smv activate "$loop"
 smv delete -S ./image data@c
 smv deactivate s0
 losetup -d "$loop"
+
+# A store on another one's origin is one store, though two devices show it; on a snapshot lies a copy.
+mkdisk base 32M
+mkdisk outer 64M
+smv format -l outer "$outer"
+smv add "$outer" "$base" base
+smv activate "$outer"
+inner=/dev/mapper/outer-base
+smv format -l inner $inner
+smv activate $inner
+eq "$(active_stores | sort | xargs)" 'inner outer' 'active stores'
+smv deactivate inner
+smv snapshot base s
+smv activate base@s
+mustfail 'has the same uuid' snapmv activate $inner@s
+smv activate $inner
+mustfail 'copy of the active store inner' snapmv set $inner@s policy=hold
+smv deactivate inner
+check_store $inner
+forget_store $inner
+smv deactivate outer

@@ -23,6 +23,7 @@ struct mover {
 	u32 chunk_bytes;
 	u8 *data;
 	u32 unstaged;
+	bool unread; /* by the last copy: what is in place */
 };
 
 /* The last chunk of an origin may be partial. */
@@ -45,6 +46,7 @@ static int copy(struct mover *m, const struct smv_job *job)
 				     m->chunk_bytes);
 	else if (job->from.place == SMV_PLACE_ORIGIN)
 		rc = smv_device_read(m->device, in_place, m->data, bytes);
+	m->unread = rc && job->from.place == SMV_PLACE_ORIGIN;
 	if (rc)
 		return rc;
 	if (job->todo == SMV_TODO_MOVE)
@@ -58,14 +60,17 @@ static int do_job(struct mover *m, struct smv_job *job)
 {
 	bool move = job->todo == SMV_TODO_MOVE, preserve = job->todo == SMV_TODO_COPY;
 	int rc = copy(m, job);
+	bool lost = preserve && m->unread;
 	u64 lsn;
 
-	if (rc) {
+	if (rc && !lost) {
 		smv_job_cancel(m->host->store, job);
 		return rc;
 	}
+	/* what cannot be read any more is lost to the snapshots that need it, as by the module */
 	do
-		rc = smv_job_done(m->host->store, job, &lsn, &m->host->miss);
+		rc = lost ? smv_job_lost(m->host->store, job, &lsn, &m->host->miss) :
+			    smv_job_done(m->host->store, job, &lsn, &m->host->miss);
 	while (smv_host_again(m->host, &rc));
 	if (rc)
 		return rc;
@@ -82,8 +87,6 @@ static int move_chunk(struct mover *m, u64 chunk)
 		do
 			rc = smv_move(m->host->store, m->origin, chunk, &job, &m->host->miss);
 		while (smv_host_again(m->host, &rc));
-		if (rc == -EIO && !smv_store_failed(m->host->store))
-			return 0; /* the source has lost it: it stays pending */
 		if (rc || job.todo == SMV_TODO_GO)
 			return rc;
 		rc = do_job(m, &job);
@@ -95,16 +98,18 @@ static int move_chunk(struct mover *m, u64 chunk)
 static int stage(struct mover *m)
 {
 	u64 lsn;
-	int rc = smv_stage_begin(m->host->store, m->origin);
+	int flushed, rc = smv_stage_begin(m->host->store, m->origin);
 
 	if (rc)
 		return rc;
-	rc = smv_device_flush(m->device);
+	flushed = smv_device_flush(m->device);
 	do
-		rc = smv_stage_end(m->host->store, m->origin, rc, &lsn);
+		rc = smv_stage_end(m->host->store, m->origin, flushed, &lsn);
 	while (smv_host_again(m->host, &rc));
 	m->unstaged = 0;
-	return rc ? rc : smv_host_commit(m->host);
+	if (flushed || rc)
+		return flushed ? flushed : rc;
+	return smv_host_commit(m->host);
 }
 
 static int finish(struct mover *m)

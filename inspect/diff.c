@@ -281,10 +281,11 @@ static u64 resolve(const struct comparing *c, u32 side, u64 chunk)
 
 static enum smv_diff_kind judge(u64 from, u64 to)
 {
-	if (from == to)
-		return SMV_DIFF_NONE;
+	/* what two have lost need not have been the same */
 	if (smv_where_kind(from) == SMV_WHERE_LOST || smv_where_kind(to) == SMV_WHERE_LOST)
 		return SMV_DIFF_LOST;
+	if (from == to)
+		return SMV_DIFF_NONE;
 	return smv_where_kind(to) == SMV_WHERE_ZERO ? SMV_DIFF_ZERO : SMV_DIFF_DATA;
 }
 

@@ -10,7 +10,7 @@ enum smv_diff_kind {
 	SMV_DIFF_NONE, /* they are the same there */
 	SMV_DIFF_DATA,
 	SMV_DIFF_ZERO, /* it reads as zeroes */
-	SMV_DIFF_LOST, /* one of the two could not be preserved: reads as an error */
+	SMV_DIFF_LOST, /* one of the two, or both, could not be preserved: reads as an error */
 };
 
 struct smv_diff_entry {

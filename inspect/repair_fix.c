@@ -30,8 +30,12 @@ static bool is_visible(const struct smv_disk_volume *v)
 static void drop_volume(struct smv_rp *rp, u64 i, const char *why)
 {
 	struct smv_image *image = rp->image;
+	const struct smv_disk_volume *v = &image->volume[i];
 
-	smv_rp_say(rp, true, le64_to_cpu(image->volume[i].number), 0, 0, "is dropped: %s", why);
+	if (v->roll_volume || (has(v, SMV_VOLUME_HIDDEN) && !has(v, SMV_VOLUME_DEAD)))
+		smv_rp_refuse(rp, "a running rollback needs volume %llu: %s",
+			      (unsigned long long)le64_to_cpu(v->number), why);
+	smv_rp_say(rp, true, le64_to_cpu(v->number), 0, 0, "is dropped: %s", why);
 	rp->fewer_readers = true;
 	image->volumes--;
 	memmove(&image->volume[i], &image->volume[i + 1],

@@ -32,6 +32,7 @@ struct reading {
 	u64 leaves;
 	struct smv_key end; /* the last one of the leaf read last */
 	bool ended; /* and nothing was found lost behind it */
+	bool adopting; /* what parents name may have been overwritten since */
 };
 
 void smv_rp_gap(struct smv_rp *rp, struct smv_rp_gaps *gaps, const struct smv_key *low,
@@ -116,6 +117,9 @@ static void enter(struct reading *r, const struct smv_pointer *pointer, const st
 	f->low = *low;
 	f->high = *high;
 	f->next = 0;
+	/* from the root on it is this version or lost: another one there is of before */
+	if (meta && !r->adopting)
+		smv_ck_set(meta->reached, pointer->block % ck->geometry.chunk_blocks);
 	if (pointer->block >= ck->geometry.blocks || !smv_ck_read(ck, pointer->block, f->node) ||
 	    !is_sound(r, f, pointer) || (level >= 0 && f->level != (u32)level)) {
 		smv_rp_gap(r->rp, r->gaps, low, high, !level);
@@ -360,6 +364,7 @@ static void adopt_all(struct reading *r)
 {
 	struct orphans list = { 0 };
 
+	r->adopting = true;
 	each_orphan(r, &list);
 	if (list.orphans)
 		qsort(list.orphan, list.orphans, sizeof(*list.orphan), by_level);

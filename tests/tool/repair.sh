@@ -454,4 +454,37 @@ t_repair_refuses_a_store_that_may_only_be_read()
 	clean_check
 }
 
+# Two checkpoints on, its place is that of a version of before, whole and with the right checksum: as if the
+# write of the one that is named had been lost.
+t_a_node_of_before_is_not_taken_for_the_one_that_is_named()
+{
+	make_store
+	io write data 0 1 write data 1 1 >/dev/null
+	must smv snapshot -S ./store data a
+	io write data 0 2 >/dev/null
+	for step in 1 2 3 4 5 6; do
+		cp store old$step
+		io write data $((step + 2)) 3 >/dev/null
+		must smv rename -S ./store data@$(out smv list -q ./store | sed -n 's/data@//p') s$step
+	done
+	for tree in volumes exceptions; do
+		block=$($PLANT store where | sed -n "s/^$tree //p")
+		found=0
+		for step in 1 2 3 4 5 6; do
+			[ "$($PLANT old$step where | sed -n "s/^$tree //p")" = "$block" ] || continue
+			cp store bad
+			dd if=old$step of=bad bs=4096 skip="$block" seek="$block" count=1 \
+				conv=notrunc status=none
+			! cmp -s store bad || continue
+			found=1
+			if smv repair -f ./bad >said 2>err; then
+				! grep -q ' 0 losses' said || fail "$tree of $step: nothing lost, it says"
+			else
+				grep -q 'cannot be repaired' err || fail "$tree of $step: $(cat err)"
+			fi
+		done
+		[ $found = 1 ] || fail "no version of before at block $block, of $tree"
+	done
+}
+
 run_tests "$@"

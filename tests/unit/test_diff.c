@@ -91,10 +91,10 @@ static u64 resolve(struct smv_volume *volume, u64 chunk)
 
 static u32 kind_of(u64 from, u64 to)
 {
-	if (from == to)
-		return SMV_DIFF_NONE;
 	if (smv_where_kind(from) == SMV_WHERE_LOST || smv_where_kind(to) == SMV_WHERE_LOST)
 		return SMV_DIFF_LOST;
+	if (from == to)
+		return SMV_DIFF_NONE;
 	return smv_where_kind(to) == SMV_WHERE_ZERO ? SMV_DIFF_ZERO : SMV_DIFF_DATA;
 }
 

@@ -43,16 +43,7 @@ static int open_either(const char *path, bool write, bool force, struct smv_back
 		rc = smv_engine_open(path, write, force, backend);
 	smv_dm_list_free(&list);
 	free(found.path);
-	if (rc)
-		return rc;
-	rc = smv_backend_load(*backend);
-	if (rc) {
-		smv_backend_close(*backend, path);
-		*backend = NULL;
-		return rc;
-	}
-	(*backend)->info.created_s = found.created_s;
-	return 0;
+	return rc ? rc : smv_backend_start(backend, found.created_s);
 }
 
 int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
@@ -63,6 +54,19 @@ int smv_backend_open(const char *path, bool write, struct smv_backend **backend)
 int smv_backend_force(const char *path, struct smv_backend **backend)
 {
 	return open_either(path, true, true, backend);
+}
+
+int smv_backend_start(struct smv_backend **backend, u64 created_s)
+{
+	int rc = smv_backend_load(*backend);
+
+	if (rc) {
+		smv_backend_close(*backend, NULL);
+		*backend = NULL;
+		return rc;
+	}
+	(*backend)->info.created_s = created_s;
+	return 0;
 }
 
 int smv_backend_load(struct smv_backend *backend)

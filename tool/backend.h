@@ -112,10 +112,11 @@ int smv_backend_load(struct smv_backend *backend);
 /* Reads an active store's status into info and module. 0, or -ENXIO: it is gone. Waits for no I/O. */
 int smv_module_status(struct smv_backend *backend);
 
-/* The two kinds; as smv_backend_open(). */
+/* The two kinds; as smv_backend_open(), but the table has still to be read: by smv_backend_start(). */
 int smv_engine_open(const char *path, bool write, bool force, struct smv_backend **backend);
 int smv_kernel_open(const char *path, const u8 *uuid, const char *dm_name,
 		    struct smv_backend **backend);
+int smv_backend_start(struct smv_backend **backend, u64 created_s);
 
 struct smv_vol *smv_vol_find(struct smv_backend *backend, const char *name);
 struct smv_vol *smv_vol_number(struct smv_backend *backend, u64 number);

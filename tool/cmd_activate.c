@@ -138,6 +138,13 @@ static int check_alone(const char *path)
 	return rc;
 }
 
+static bool is_read_only(const struct smv_device *device)
+{
+	int read_only = 0;
+
+	return device->block && !ioctl(device->fd, BLKROGET, &read_only) && read_only;
+}
+
 static int create_store(const char *path, const struct smv_store_info *info,
 			const struct activation *a)
 {
@@ -146,7 +153,8 @@ static int create_store(const char *path, const struct smv_store_info *info,
 				      .target = "snap-mv-store" };
 	struct smv_device device;
 	char *parameters;
-	int rc, read_only = 0;
+	bool read_only;
+	int rc;
 
 	if (smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ)) {
 		if (smv_meet_is_up(&table))
@@ -159,7 +167,7 @@ static int create_store(const char *path, const struct smv_store_info *info,
 		smv_device_close(&device);
 		return smv_fail(path, "is a file: attach it with losetup, then activate that");
 	}
-	ioctl(device.fd, BLKROGET, &read_only);
+	read_only = is_read_only(&device);
 	parameters = store_parameters(&device, a->force, read_only);
 	table.sectors = device.bytes / SMV_SECTOR_BYTES;
 	table.parameters = parameters;
@@ -171,34 +179,34 @@ static int create_store(const char *path, const struct smv_store_info *info,
 	return rc;
 }
 
-static bool is_read_only(const char *path)
+/* For writing: that marks what has to be marked. *@backend is NULL. */
+static int open_left(const char *path, const struct activation *a, struct smv_backend **backend)
 {
 	struct smv_device device;
-	int read_only = 0;
+	bool read_only = !smv_device_open(&device, path, SMV_DEVICE_PEEK) && is_read_only(&device);
 
-	if (!smv_device_open(&device, path, SMV_DEVICE_PEEK) && device.block)
-		ioctl(device.fd, BLKROGET, &read_only);
 	smv_device_close(&device);
-	return read_only;
+	if (!read_only)
+		return a->force ? smv_backend_force(path, backend) :
+				  smv_backend_open(path, true, backend);
+	if (a->force)
+		return smv_backend_open(path, false, backend);
+	return smv_fail(path, "failed while its origins were in use, and is read-only: its "
+			      "snapshots may be wrong and cannot be marked so; make it writable, "
+			      "or activate -f takes them as they are");
 }
 
-/* For writing one that failed in this boot: that marks what has to be marked. */
 static int open_anew(const char *path, const struct activation *a, struct smv_backend **backend)
 {
-	bool read_only = is_read_only(path);
 	int rc;
 
 	smv_backend_close(*backend, path);
 	rc = smv_backend_open(path, false, backend);
-	if (rc || !(*backend)->left || (a->force && read_only))
+	if (rc || !(*backend)->left)
 		return rc;
 	smv_backend_close(*backend, path);
 	*backend = NULL;
-	if (read_only)
-		return smv_fail(path, "failed while its origins were in use, and is read-only: "
-				      "its snapshots may be wrong and cannot be marked so; "
-				      "make it writable, or activate -f takes them as they are");
-	return a->force ? smv_backend_force(path, backend) : smv_backend_open(path, true, backend);
+	return open_left(path, a, backend);
 }
 
 /* Once more if the store cannot be read while another activates it. */

@@ -61,6 +61,8 @@ bool smv_device_maps(dev_t dev, dev_t to);
 bool smv_device_maps_file(dev_t dev, const char *path);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */
 bool smv_device_sysfs(const char *path, char *text, size_t bytes);
+/* Is it a device of ours: a store's, or a volume's? */
+bool smv_device_is_ours(dev_t dev);
 /* "/sys/dev/block/8:1/@name" */
 bool smv_device_attribute(dev_t dev, const char *name, char *text, size_t bytes);
 

@@ -230,13 +230,6 @@ static bool matches(dev_t dev, const char *kind, const char *wanted)
 	return *value && !strcmp(value, wanted);
 }
 
-static bool is_ours(dev_t dev)
-{
-	char uuid[256];
-
-	return dm_uuid(dev, uuid, sizeof(uuid)) && !strncmp(uuid, "SNAPMV-", 7);
-}
-
 static u32 search(const char *kind, const char *wanted, dev_t *found)
 {
 	DIR *dir = opendir("/sys/class/block");
@@ -254,7 +247,8 @@ static u32 search(const char *kind, const char *wanted, dev_t *found)
 		dev_t dev = makedev(major, minor);
 
 		/* an origin may itself be a volume of another store: by dm uuid only */
-		if ((strcmp(kind, "dmuuid") && is_ours(dev)) || !matches(dev, kind, wanted))
+		if ((strcmp(kind, "dmuuid") && smv_device_is_ours(dev)) ||
+		    !matches(dev, kind, wanted))
 			continue;
 		*found = dev;
 		count++;

@@ -126,6 +126,12 @@ int smv_scan_peek(const char *path, struct smv_found *found)
 
 /* -- copies --------------------------------------------------------------------- */
 
+/* Do both devices show the same blocks, one of them mapped to the other, or being it? */
+static bool is_one(dev_t a, dev_t b)
+{
+	return smv_device_maps(a, b) || smv_device_maps(b, a);
+}
+
 bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
 {
 	char *table = smv_dm_table(dm_name);
@@ -138,7 +144,7 @@ bool smv_scan_is_copy(const struct smv_found *found, const char *dm_name)
 		return false;
 	if (!found->dev)
 		return !smv_device_maps_file(dev, found->path);
-	return !smv_device_maps(dev, found->dev) && !smv_device_maps(found->dev, dev);
+	return !is_one(dev, found->dev);
 }
 
 char *smv_scan_twin(const struct smv_found *found)
@@ -150,9 +156,8 @@ char *smv_scan_twin(const struct smv_found *found)
 	for (u32 i = 0; i < scan.count && !twin; i++) {
 		const struct smv_found *other = &scan.found[i];
 
-		if (!memcmp(other->uuid, found->uuid, SMV_UUID_BYTES) && other->dev != found->dev &&
-		    !smv_device_maps(other->dev, found->dev) &&
-		    !smv_device_maps(found->dev, other->dev))
+		if (!memcmp(other->uuid, found->uuid, SMV_UUID_BYTES) &&
+		    !is_one(other->dev, found->dev))
 			twin = smv_text_printf("%s", other->path);
 	}
 	smv_scan_free(&scan);
@@ -160,14 +165,6 @@ char *smv_scan_twin(const struct smv_found *found)
 }
 
 /* -- all of them ------------------------------------------------------------------ */
-
-static bool is_volume(dev_t dev)
-{
-	char uuid[256];
-
-	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
-	       !strncmp(uuid, "SNAPMV-", 7);
-}
 
 /* Is a device on it (device-mapper's, a RAID's) that is not an active store? */
 static bool is_covered(const char *name)
@@ -209,7 +206,7 @@ static void look_at(struct smv_scan *scan, const char *name)
 	    sscanf(text, "%u:%u", &major, &minor) != 2)
 		return;
 	dev = makedev(major, minor);
-	if (is_volume(dev) || is_covered(name))
+	if (smv_device_is_ours(dev) || is_covered(name))
 		return;
 	node = smv_identity_node(dev);
 	if (node && !peek(node, &found)) {

@@ -44,6 +44,14 @@ bool smv_device_attribute(dev_t dev, const char *name, char *text, size_t bytes)
 	return smv_device_sysfs(path, text, bytes);
 }
 
+bool smv_device_is_ours(dev_t dev)
+{
+	char uuid[256];
+
+	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
+	       !strncmp(uuid, "SNAPMV-", 7);
+}
+
 /* Undoes the "\040" of mountinfo. */
 static void unescape(char *text)
 {
@@ -139,12 +147,10 @@ static bool disk_of(dev_t dev, dev_t *disk)
 /* A snapshot's table names ORIGIN@SNAPSHOT behind the store; an origin is mapped block by block. */
 static bool is_snapshot(dev_t dev)
 {
-	char uuid[256], name[256], volume[512] = "";
+	char name[256], volume[512] = "";
 	char *table;
 
-	if (!smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) ||
-	    strncmp(uuid, "SNAPMV-", 7) ||
-	    !smv_device_attribute(dev, "dm/name", name, sizeof(name)))
+	if (!smv_device_is_ours(dev) || !smv_device_attribute(dev, "dm/name", name, sizeof(name)))
 		return false;
 	table = smv_dm_table(name);
 	if (table)

@@ -152,11 +152,7 @@ int smv_stores_open(const struct smv_store_ref *ref, bool write, struct smv_back
 		rc = smv_kernel_open(ref->path ? ref->path : "-", ref->uuid, ref->dm_name, backend);
 	else
 		rc = smv_engine_open(ref->path, write, false, backend);
-	if (!rc)
-		rc = smv_backend_load(*backend);
-	if (!rc)
-		(*backend)->info.created_s = ref->created_s;
-	return rc;
+	return rc ? rc : smv_backend_start(backend, ref->created_s);
 }
 
 /* Is the device there no more, or not with this store? One that cannot be read is there. */

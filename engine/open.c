@@ -47,8 +47,6 @@ enum phase {
  */
 #define SUPER_READS 3u
 
-#define OVERLAY_MAX (1u << 19) /* changes between checkpoints */
-
 #define SCRATCH_BYTES (SMV_IO_BLOCKS * SMV_BLOCK_BYTES)
 
 struct smv_opening {
@@ -126,6 +124,10 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
 	return refuse(store, -EIO, "the superblocks cannot be read");
 }
 
+#define UNREAD(block)                                                                              \
+	"the superblock in block " block " cannot be read and may be the newest: try again; "      \
+	"or open the store read-only, by force, or repair it to another device"
+
 /*
  * I-UNREAD-SUPER. A torn slot is as the power's failure left it: nothing was built on it. One that cannot be read
  * just now may be whole, and the newest: what the other one names may be overwritten already, and
@@ -133,15 +135,14 @@ static int choose_super(struct smv_store *store, struct smv_opening *opening,
  */
 static int check_read(struct smv_store *store, const struct smv_opening *opening)
 {
-	char reason[] =
-		"the superblock in block 2 cannot be read and may be the newest: try again; "
-		"or open the store read-only, by force, or repair it to another device";
+	static const char *const reason[] = { UNREAD("1"), UNREAD("2") };
 
-	if (opening->verdict[0] == -EIO)
-		*strchr(reason, '2') = '1';
-	else if (opening->verdict[1] != -EIO)
+	if (opening->wish.read_only || opening->wish.force)
 		return 0;
-	return opening->wish.read_only || opening->wish.force ? 0 : refuse(store, -EIO, reason);
+	for (u32 i = 0; i < 2; i++)
+		if (opening->verdict[i] == -EIO)
+			return refuse(store, -EIO, reason[i]);
+	return 0;
 }
 
 static bool is_zero(const u8 *bytes, u32 count)
@@ -218,7 +219,7 @@ static int set_up(struct smv_store *store, struct smv_opening *opening)
 	memcpy(store->boot_id, wish->boot_id, SMV_UUID_BYTES);
 	store->read_only = wish->read_only;
 	store->limits = wish->limits;
-	if (store->limits.overlay_entries > OVERLAY_MAX)
+	if (store->limits.overlay_entries > SMV_LIMIT_MAX)
 		return refuse(store, -EINVAL, "so many changes between checkpoints cannot be");
 	if (!store->limits.cache_blocks)
 		store->limits.cache_blocks = 2048;

@@ -41,6 +41,10 @@ struct smv_settings {
 	char label[SMV_LABEL_BYTES];
 };
 
+/* Of cache_blocks (engine/block.c keeps to it) and, as an upper one, of overlay_entries. */
+#define SMV_LIMIT_MIN 64u
+#define SMV_LIMIT_MAX (1u << 19)
+
 /* Memory, fixed at open. 0 takes the default. */
 struct smv_limits {
 	u32 cache_blocks; /* metadata cache; default 2048 */

@@ -32,9 +32,11 @@ static void drop_volume(struct smv_rp *rp, u64 i, const char *why)
 	struct smv_image *image = rp->image;
 	const struct smv_disk_volume *v = &image->volume[i];
 
-	if (v->roll_volume || (has(v, SMV_VOLUME_HIDDEN) && !has(v, SMV_VOLUME_DEAD)))
+	if (v->roll_volume || (has(v, SMV_VOLUME_HIDDEN) && !has(v, SMV_VOLUME_DEAD))) {
 		smv_rp_refuse(rp, "a running rollback needs volume %llu: %s",
 			      (unsigned long long)le64_to_cpu(v->number), why);
+		return;
+	}
 	smv_rp_say(rp, true, le64_to_cpu(v->number), 0, 0, "is dropped: %s", why);
 	rp->fewer_readers = true;
 	image->volumes--;

@@ -24,15 +24,11 @@ static int parse_id(const char *text, u8 *id)
 											  -EINVAL;
 }
 
-/* Of both numbers: what the engine takes (engine/block.c, engine/open.c). */
-#define NUMBER_MIN 64
-#define NUMBER_MAX (1 << 19)
-
 static int parse_number(struct dm_target *ti, const char *value, u32 *number)
 {
 	int r = kstrtou32(value, 10, number);
 
-	if (!r && *number >= NUMBER_MIN && *number <= NUMBER_MAX)
+	if (!r && *number >= SMV_LIMIT_MIN && *number <= SMV_LIMIT_MAX)
 		return 0;
 	ti->error = "cache_blocks and overlay_entries are numbers from 64 to 524288";
 	return -EINVAL;

@@ -500,6 +500,11 @@ json()
 	jq -r "$js_filter" "$T/.json" || fail "snapmv $* --json: no $js_filter"
 }
 
+suspect()	# VOLUME of the first store listed: true or false
+{
+	json ".stores[0].volumes[] | select(.name == \"$1\") | .suspect" list
+}
+
 active_stores()
 {
 	dmsetup ls --target snap-mv-store 2>/dev/null |

@@ -19,11 +19,6 @@ smv activate "$store"
 smv snapshot one a two b
 smv deactivate s0
 
-suspect()
-{
-	json ".stores[0].volumes[] | select(.name == \"$1\") | .suspect" list
-}
-
 change()	# DEV
 {
 	run dd if=/dev/urandom of="$1" bs=4k count=1 oflag=direct conv=notrunc status=none

@@ -22,7 +22,7 @@ smv deactivate s0
 run dd if="$origin" of=/dev/null bs=1M status=none
 run dumpe2fs -h "$origin" >/dev/null 2>&1
 smv activate "$store"
-eq "$(json '.stores[0].volumes[] | select(.name == "data@a") | .suspect' list)" false
+eq "$(suspect data@a)" false
 smv deactivate s0
 
 # mounted read-write
@@ -32,11 +32,11 @@ mustfail 'data.*without the module.*-f' snapmv activate "$store"
 eq "$(json '.stores[0].active' list)" false 'the store, refused,'
 mustfail 'without the module' snapmv activate data@a
 smv activate -f "$store"
-eq "$(json '.stores[0].volumes[] | select(.name == "data@a") | .suspect' list)" true
+eq "$(suspect data@a)" true
 must sh -c 'snapmv list | grep -q "^data@a .*suspect"'
 # what is taken from now on is not
 smv snapshot data b
-eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+eq "$(suspect data@b)" false
 smv deactivate s0
 smv activate "$store"
 smv deactivate s0
@@ -49,9 +49,9 @@ run umount /mnt
 mustfail 'data.*without the module.*-f' snapmv activate data
 mustfail 'data.*without the module' snapmv activate "$store"
 mustfail 'data.*without the module' snapmv activate data@b
-eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+eq "$(suspect data@b)" false
 smv activate -f data@b
-eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" true
+eq "$(suspect data@b)" true
 smv activate data
 smv deactivate s0
 
@@ -74,7 +74,7 @@ count_ios "$origin" snapmv deactivate s0
 cond "$IO_F" -ge 1
 smv rollback --wait -S "$store" data@b
 smv activate "$store"
-eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+eq "$(suspect data@b)" false
 run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct status=none
 smv deactivate data
 smv activate data@b
@@ -102,7 +102,7 @@ run dd if=/dev/urandom of=/dev/mapper/s0-data bs=64k count=16 oflag=direct statu
 must dmsetup message s0 0 "rollback data@b % $(date +%s) 0"
 smv deactivate -f s0
 smv activate "$store"
-eq "$(json '.stores[0].volumes[] | select(.name == "data@b") | .suspect' list)" false
+eq "$(suspect data@b)" false
 smv set s0/ throttle=0
 wait_for 30 is s0-data rolling 0
 smv deactivate s0

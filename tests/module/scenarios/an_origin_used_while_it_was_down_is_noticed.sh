@@ -6,7 +6,6 @@
 mkdisk origin 64M
 mkdisk store 64M
 mkdisk store2 64M
-suspect() { json ".stores[0].volumes[] | select(.name == \"$1\") | .suspect" list; }
 touch_raw() { run mount -t ext4 "$origin" /mnt; echo "$1" >/mnt/x; run umount /mnt; }
 accept()
 {

@@ -15,11 +15,6 @@ smv add $store "$other" down
 smv activate $store
 smv snapshot data a down b
 smv deactivate down
-suspect()
-{
-	json ".stores[0].volumes[] | select(.name == \"$1\") | .suspect" list
-}
-
 smv deactivate s0
 smv activate data@a
 eq "$(suspect data@a)" false

@@ -6,7 +6,10 @@
  * reload share it. It is closed, with a clean checkpoint, when its last store
  * target goes. If volumes are still up then (somebody has loaded another
  * target over the store), the engine is kept, failed, until the last of them
- * goes: their devices stay, and read as errors what needs the store.
+ * goes: their devices stay, and read as errors what needs the store. Such a
+ * store is not closed: its superblock stays in use by this boot, from which the
+ * tool knows that its origins may have been written without it
+ * (I-FAILED-SUSPECT).
  */
 #include <linux/delay.h>
 #include <linux/slab.h>
@@ -254,6 +257,13 @@ static int dev_close_engine(struct smv_dev *dev)
 	return r;
 }
 
+/* What has been said to be done is durable. */
+static void dev_settle(struct smv_dev *dev)
+{
+	if (!dev->read_only && !dev->failed)
+		smv_wait_durable(dev, smv_store_lsn(dev->store));
+}
+
 static void dev_close(struct smv_dev *dev)
 {
 	int r = -EBUSY, tries;
@@ -264,7 +274,7 @@ static void dev_close(struct smv_dev *dev)
 			break;
 		if (r == -ENOMEM)
 			msleep(CLOSE_PAUSE_MS);
-		smv_wait_durable(dev, smv_store_lsn(dev->store));
+		dev_settle(dev);
 		r = dev_close_engine(dev);
 	}
 	flush_workqueue(dev->meta);
@@ -278,6 +288,9 @@ static void dev_abandon(struct smv_dev *dev)
 	struct smv_vol *vol;
 
 	DMERR("%s: the store's table was taken away with volumes active", dev->name);
+	smv_worker_stop(dev);
+	dev_settle(dev);
+	flush_workqueue(dev->meta);
 	smv_fail(dev, "its table was taken away");
 	WRITE_ONCE(dev->gone, true);
 	mutex_lock(&dev->command);
@@ -291,9 +304,10 @@ void smv_dev_put_target(struct smv_dev *dev)
 {
 	mutex_lock(&smv_stores_mutex);
 	if (!--dev->targets) {
-		dev_close(dev);
 		if (dev->references > 1)
 			dev_abandon(dev);
+		else
+			dev_close(dev);
 	}
 	dev_put(dev);
 	mutex_unlock(&smv_stores_mutex);

@@ -244,21 +244,32 @@ void smv_target_presuspend_undo(struct dm_target *ti)
 }
 
 /*
- * No bio of the target is under way any more. What a running rollback has moved,
- * and what was written over it, stays after a deactivation: it is marked.
+ * No bio of the target is under way any more, and the origin may be down from here
+ * on. A snapshot taken of it then finds durable what was written; and what a running
+ * rollback has moved, and what was written over it, stays: it is marked. A suspend
+ * without flush is for an origin that may not answer.
  */
 void smv_target_postsuspend(struct dm_target *ti)
 {
 	struct smv_target *target = ti->private;
 	struct smv_vol *vol = target->vol;
+	int r = 0;
 
 	WRITE_ONCE(vol->running, false);
 	if (vol->origin != vol)
 		return;
 	smv_mover_stop(vol);
-	if (READ_ONCE(vol->rolling) && smv_origin_sync(vol, target->device->bdev))
-		DMERR("%s: the marks of a rollback are not durable: what was moved or written over it since the last flush is moved again",
-		      vol->dev->name);
+	if (READ_ONCE(vol->rolling)) {
+		if (smv_origin_sync(vol, target->device->bdev))
+			DMERR("%s: the marks of a rollback are not durable: what was moved or written over it since the last flush is moved again",
+			      vol->dev->name);
+		return;
+	}
+	if (!READ_ONCE(vol->noflush))
+		r = blkdev_issue_flush(target->device->bdev);
+	if (r)
+		DMERR("%s: the origin on %pg cannot be flushed: %d", vol->dev->name,
+		      target->device->bdev, r);
 }
 
 /* ---- the end of a bio ---- */

@@ -36,3 +36,9 @@ cond "$(field s0 commits)" -gt "$commits"
 stamp write $dev --tag 5 --from 24576 --count 128
 count_ios "$origin" stamp write $dev --tag 6 --from 24576 --count 128 --sync
 cond "$IO_F" -ge 1
+
+# Its device goes without the tool: a snapshot of it while it is down finds it durable.
+stamp write $dev --tag 7 --from 24576 --count 128
+run dmsetup remove s0-data@a
+count_ios "$origin" dmsetup remove s0-data
+cond "$IO_F" -ge 1

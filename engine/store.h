@@ -441,6 +441,8 @@ int smv_stage_begin(struct smv_store *store, struct smv_volume *origin);
 int smv_stage_end(struct smv_store *store, struct smv_volume *origin, int error, u64 *lsn);
 /* Are there moved chunks whose marks are not journalled? */
 bool smv_stage_wanted(const struct smv_volume *origin);
+/* Do writes ahead of the mover wait until it has passed some of the chunks moved for others? */
+bool smv_rollback_crowded(const struct smv_volume *origin);
 /* What must be durable before a FLUSH of the origin (after stage) completes; 0: nothing. */
 u64 smv_origin_flush_lsn(const struct smv_volume *origin);
 

@@ -120,6 +120,16 @@ int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 c
 	return error;
 }
 
+static u32 marks(const struct smv_roll *roll)
+{
+	return roll->moved.count + roll->flushing.count + roll->marked.count;
+}
+
+bool smv_rollback_crowded(const struct smv_volume *origin)
+{
+	return smv_volume_is_rolling(origin) && marks(origin->roll) >= WRITERS_RANGES;
+}
+
 int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
 		      struct smv_job *job, u64 *miss)
 {
@@ -143,8 +153,7 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	}
 	if (error)
 		return error;
-	if (roll->moved.count + roll->flushing.count + roll->marked.count >=
-	    (chunk == roll->place ? MOVER_RANGES : WRITERS_RANGES))
+	if (marks(roll) >= (chunk == roll->place ? MOVER_RANGES : WRITERS_RANGES))
 		return -EBUSY;
 	error = smv_write_preserve(store, origin, chunk, origin->roll_epoch, job, miss);
 	if (error || job->todo == SMV_TODO_COPY)

@@ -284,11 +284,16 @@ bool smv_bio_park_room(struct smv_bio *io, bool may_go_back)
 	return !back;
 }
 
-static bool hold_is_over(struct smv_bio *io, u32 timeout_s)
+/* May what waits for space, from *@since on (0: from now on), drop what needs it? By policy. */
+bool smv_hold_is_over(struct smv_dev *dev, unsigned long *since)
 {
-	if (!io->held_since)
-		io->held_since = jiffies | 1;
-	return timeout_s && time_after_eq(jiffies, io->held_since + (unsigned long)timeout_s * HZ);
+	u32 timeout_s = READ_ONCE(dev->settings.hold_timeout_s);
+
+	if (READ_ONCE(dev->settings.policy) != SMV_POLICY_HOLD)
+		return true;
+	if (!*since)
+		*since = jiffies | 1;
+	return timeout_s && time_after_eq(jiffies, *since + (unsigned long)timeout_s * HZ);
 }
 
 /*
@@ -300,12 +305,12 @@ bool smv_bio_hold(struct smv_bio *io)
 {
 	struct smv_vol *vol = io->vol;
 	struct smv_dev *dev = vol->dev;
-	u32 timeout_s = READ_ONCE(dev->settings.hold_timeout_s);
+	u32 timeout_s;
 	bool retry;
 
 	WRITE_ONCE(dev->full, true);
 	smv_report_state(dev);
-	if (READ_ONCE(dev->settings.policy) != SMV_POLICY_HOLD || hold_is_over(io, timeout_s)) {
+	if (smv_hold_is_over(dev, &io->held_since)) {
 		io->drop = true;
 		return false;
 	}
@@ -313,6 +318,7 @@ bool smv_bio_hold(struct smv_bio *io)
 		smv_bio_end(io, BLK_STS_DM_REQUEUE);
 		return true;
 	}
+	timeout_s = READ_ONCE(dev->settings.hold_timeout_s);
 	io->wait.deadline = timeout_s ? (io->held_since + (unsigned long)timeout_s * HZ) | 1 : 0;
 	spin_lock_irq(&dev->wait_lock);
 	retry = dev->space_epoch != io->space_epoch || gives_back(io) || READ_ONCE(dev->failed);

@@ -192,9 +192,7 @@ struct smv_vol {
 	struct smv_vol *origin; /* itself, for an origin; else holds a reference */
 	struct mapped_device *md; /* of its targets; NULL: only its snapshots use it */
 	struct smv_volume *volume;
-	u64 number;
-	u64 sectors;
-	u64 chunks;
+	u64 number, sectors, chunks;
 	struct block_device *bdev; /* an origin's device, while its own target exists */
 	bool running; /* resumed */
 	bool finishing; /* its rollback has ended, not yet durably */
@@ -224,8 +222,9 @@ struct smv_vol {
 	/* rollback */
 	struct mutex stage_lock;
 	struct delayed_work move_work;
-	bool stage_asked;
+	bool stage_asked, crowd_asked; /* by writes that wait for the mover */
 	u32 moved_unstaged;
+	unsigned long starved_since; /* the mover waits for space; 0: it does not */
 };
 
 struct smv_target {
@@ -461,6 +460,7 @@ int smv_bio_ended(struct bio *bio, blk_status_t status);
 bool smv_bio_park_closed(struct smv_bio *io);
 bool smv_bio_park_room(struct smv_bio *io, bool may_go_back);
 bool smv_bio_hold(struct smv_bio *io);
+bool smv_hold_is_over(struct smv_dev *dev, unsigned long *since);
 void smv_bio_written(struct smv_vol *vol);
 void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,
 		      sector_t to);

@@ -12,8 +12,9 @@
  * durable do reads and flushes take the fast path again.
  *
  * Rules: the mover never waits for a range (a write held for space may have
- * it): it comes back later. It never makes a snapshot invalid: without space it
- * waits.
+ * it): it comes back later. Without space it waits: it makes a snapshot invalid for
+ * no purpose of its own, but where it would have been a write that did, and that
+ * waits for it now. For such a write it goes on, paused or throttled as it is.
  *
  * A crash loses marks that were not durable: these chunks are moved again.
  *
@@ -166,8 +167,31 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	return r;
 }
 
+/* The snapshots that need the chunk of the job are marked invalid, durably. */
+static int mover_drop(struct smv_dev *dev, struct smv_job *job)
+{
+	u64 cursor = 0, lsn = 0, miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		r = smv_drop(dev->store, job, &cursor, &lsn, &miss);
+		smv_unlock(dev);
+		if (r == -EBUSY)
+			smv_wait_room(dev, NULL);
+		else if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == 1 || r == -EAGAIN || r == -EBUSY);
+	if (r) {
+		smv_fail(dev, "snapshots could not be marked invalid");
+		return r;
+	}
+	atomic64_inc(&dev->stats.dropped);
+	return smv_wait_durable(dev, lsn);
+}
+
 /* 0: the chunk is not pending any more, or lost; else an error. */
-static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk)
+static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk, bool crowded)
 {
 	struct smv_dev *dev = vol->dev;
 	u64 miss = 0;
@@ -181,6 +205,8 @@ static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk)
 		smv_unlock(dev);
 		if (r == -EAGAIN)
 			r = smv_host_fetch(dev, miss);
+		else if (r == -ENOSPC && crowded && smv_hold_is_over(dev, &vol->starved_since))
+			r = mover_drop(dev, &unit->job);
 		else if (r == -EBUSY)
 			return r;
 		else if (r == -EIO && !READ_ONCE(dev->failed))
@@ -194,7 +220,7 @@ static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk)
 	}
 }
 
-static int mover_move(struct smv_vol *vol, u64 chunk)
+static int mover_move(struct smv_vol *vol, u64 chunk, bool crowded)
 {
 	struct smv_range range = { .node = { .start = chunk, .last = chunk } };
 	struct smv_unit *unit;
@@ -204,7 +230,7 @@ static int mover_move(struct smv_vol *vol, u64 chunk)
 		return -EINPROGRESS;
 	unit = smv_unit_get(vol->dev);
 	if (unit) {
-		r = mover_chunk(vol, unit, chunk);
+		r = mover_chunk(vol, unit, chunk, crowded);
 		smv_unit_put(unit);
 	} else {
 		r = -EINPROGRESS;
@@ -315,16 +341,17 @@ static u32 mover_batch(struct smv_dev *dev)
 	return clamp_t(u64, div64_u64(rate * 2048, 10 * (u64)dev->chunk_sectors), 1, MOVE_CHUNKS);
 }
 
-static int mover_run(struct smv_vol *vol, u32 *moved)
+/* @crowded: writers wait for it, so that nothing slows it down. */
+static int mover_run(struct smv_vol *vol, bool crowded, u32 *moved)
 {
-	u32 batch = mover_batch(vol->dev);
+	u32 batch = crowded ? MOVE_CHUNKS : mover_batch(vol->dev);
 	u64 chunk;
 	int r = 0;
 
 	for (*moved = 0; *moved < batch && !r && READ_ONCE(vol->running); (*moved)++) {
 		r = mover_next(vol, &chunk);
 		if (!r)
-			r = mover_move(vol, chunk);
+			r = mover_move(vol, chunk, crowded);
 	}
 	return r;
 }
@@ -334,6 +361,7 @@ static void move_worker(struct work_struct *work)
 	struct smv_vol *vol = container_of(to_delayed_work(work), struct smv_vol, move_work);
 	struct smv_dev *dev = vol->dev;
 	unsigned long start = jiffies;
+	bool crowded;
 	u32 moved = 0;
 	u64 lsn;
 	int r;
@@ -346,9 +374,12 @@ static void move_worker(struct work_struct *work)
 		mutex_unlock(&vol->stage_lock);
 		smv_commit_kick(dev);
 	}
-	if (READ_ONCE(dev->settings.throttle_mib_s) == SMV_THROTTLE_PAUSE)
+	crowded = xchg(&vol->crowd_asked, false);
+	if (!crowded && READ_ONCE(dev->settings.throttle_mib_s) == SMV_THROTTLE_PAUSE)
 		return;
-	r = mover_run(vol, &moved);
+	r = mover_run(vol, crowded, &moved);
+	if (r != -ENOSPC)
+		vol->starved_since = 0;
 	if (r == -ENOENT)
 		r = mover_finish(vol);
 	if (r == -ENOSPC) {
@@ -358,7 +389,8 @@ static void move_worker(struct work_struct *work)
 	if (r && r != -EINPROGRESS && r != -ENOSPC && r != -EBUSY && r != -ENOENT)
 		DMERR_LIMIT("%s: the mover of a rollback cannot go on: %d", dev->name, r);
 	if (mover_may_run(vol))
-		queue_delayed_work(dev->back, &vol->move_work, mover_delay(dev, r, start, moved));
+		queue_delayed_work(dev->back, &vol->move_work,
+				   mover_delay(dev, r, start, crowded ? 0 : moved));
 }
 
 void smv_mover_init(struct smv_vol *vol)

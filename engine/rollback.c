@@ -196,15 +196,14 @@ u64 smv_origin_flush_lsn(const struct smv_volume *origin)
 
 /* ---- the mover ------------------------------------------------------------- */
 
-/* The first chunk at or above @chunk for which @volume has an entry; ~0: none. */
+/* The first chunk at or above @chunk, and below *first, for which @volume has an entry; else *first stays. */
 static int first_entry(struct smv_store *store, const struct smv_volume *volume, u64 chunk,
 		       u64 *first, u64 *miss)
 {
 	struct smv_key key = { volume->number, chunk, 0 };
-	struct smv_key limit = { volume->number, ~0ULL, ~0ULL }, found;
+	struct smv_key limit = { volume->number, *first, 0 }, found;
 	int error;
 
-	*first = ~0ULL;
 	if (!volume->exceptions)
 		return 0;
 	error = smv_record_ge(store, &key, &limit, &found, NULL, miss);
@@ -220,18 +219,12 @@ static int candidate(struct smv_store *store, const struct smv_volume *origin, u
 {
 	const struct smv_volume *held = smv_volume_number(store, origin->roll_volume);
 	const struct smv_volume *volume;
-	u64 entry;
-	int error;
+	int error = 0;
 
 	*first = ~0ULL;
-	for (volume = held->parent; volume; volume = volume->parent) {
-		error = first_entry(store, volume, chunk, &entry, miss);
-		if (error)
-			return error;
-		if (entry < *first)
-			*first = entry;
-	}
-	return 0;
+	for (volume = held->parent; volume && !error; volume = volume->parent)
+		error = first_entry(store, volume, chunk, first, miss);
+	return error;
 }
 
 static void pass_lost(struct smv_roll *roll, u64 chunk)
@@ -239,6 +232,18 @@ static void pass_lost(struct smv_roll *roll, u64 chunk)
 	if (roll->first_lost > chunk)
 		roll->first_lost = chunk;
 	roll->lost_chunks++;
+}
+
+/*
+ * No watermark passes a lost chunk: behind it what needs no move is marked with what has been moved,
+ * or each run of these would be a range of its own.
+ */
+static void pass_to(struct smv_roll *roll, u64 chunk)
+{
+	if (roll->first_lost < roll->place && roll->place < chunk &&
+	    smv_write_marks(roll) < SMV_MOVER_RANGES)
+		smv_ranges_add(&roll->moved, roll->place, chunk);
+	roll->place = chunk;
 }
 
 int smv_rollback_next(struct smv_store *store, struct smv_volume *origin, u64 *chunk, u64 *miss)
@@ -254,13 +259,13 @@ int smv_rollback_next(struct smv_store *store, struct smv_volume *origin, u64 *c
 		if (error)
 			return error;
 		if (first >= chunks) {
-			roll->place = chunks;
+			pass_to(roll, chunks);
 			return -ENOENT;
 		}
 		error = smv_resolve_pending(store, origin, first, &where, miss);
 		if (error && error != -ENOENT)
 			return error;
-		roll->place = first;
+		pass_to(roll, first);
 		if (!error && smv_where_kind(where) != SMV_WHERE_LOST) {
 			*chunk = first;
 			return 0;
@@ -270,6 +275,25 @@ int smv_rollback_next(struct smv_store *store, struct smv_volume *origin, u64 *c
 			pass_lost(roll, first);
 	}
 	return 1;
+}
+
+void smv_rollback_pass(struct smv_volume *origin, u64 chunk)
+{
+	if (!smv_volume_is_rolling(origin) || origin->roll->place != chunk)
+		return;
+	origin->roll->place = chunk + 1;
+	pass_lost(origin->roll, chunk);
+}
+
+void smv_rollback_look_again(struct smv_volume *origin)
+{
+	struct smv_roll *roll = origin->roll;
+
+	if (!smv_volume_is_rolling(origin) || !roll->lost_chunks)
+		return;
+	roll->place = roll->first_lost;
+	roll->first_lost = ~0ULL;
+	roll->lost_chunks = 0;
 }
 
 int smv_move(struct smv_store *store, struct smv_volume *origin, u64 chunk, struct smv_job *job,

@@ -322,6 +322,7 @@ struct smv_job {
 	u64 merges; /* NEW: of the map when it had no entry of this key, and one more; or 0 */
 	u32 unproven; /* its record is in the journal: one more than its place in a table */
 	bool whole; /* set by the host: the write covers the chunk, so a lost one may be moved as zeroes */
+	bool lost; /* MOVE: it is, and with it what snapshots taken since the rollback began read there */
 };
 
 /* MOVE: jobs of one origin at once, the mover's among them: their marks have to find room. */
@@ -376,12 +377,14 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
  * waits on it: an origin's write waits for the lsn to be durable, then asks
  * smv_origin_write() again; a snapshot's write completes at once (a FLUSH or FUA
  * waits for the lsn). A preserve looks again whether it is still needed.
- * MOVE: the data is in place, completed; *lsn = 0.
+ * MOVE: the data is in place, completed; *lsn = 0, or of what a lost chunk takes.
  * -EBUSY: no room for the record now, the job stands, call again; -EAGAIN;
  * -ESTALE: the epoch has changed meanwhile: the job is cancelled, ask again.
  * -EIO: the store has failed; the job is cancelled.
  */
 int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss);
+/* MOVE for a write of a whole chunk: what was to be moved cannot be read. Move zeroes instead. */
+void smv_job_overwrite(struct smv_job *job);
 /*
  * COPY for an origin's write, whose data has been read: records the exception before the
  * copy is written, so that commit and copy go together. @check: smv_checksum_data_*()
@@ -445,6 +448,14 @@ bool smv_stage_wanted(const struct smv_volume *origin);
 bool smv_rollback_crowded(const struct smv_volume *origin);
 /* What must be durable before a FLUSH of the origin (after stage) completes; 0: nothing. */
 u64 smv_origin_flush_lsn(const struct smv_volume *origin);
+
+/*
+ * The data of a chunk that was to be moved cannot be read (its job is cancelled): the mover passes
+ * it, as one whose data is lost; it stays pending until it is overwritten as a whole, or read by
+ * the mover that looks again at all that it has passed.
+ */
+void smv_rollback_pass(struct smv_volume *origin, u64 chunk);
+void smv_rollback_look_again(struct smv_volume *origin);
 
 /* Everything is in place, flushed and staged: ends the rollback. -EAGAIN, -EBUSY; -EINPROGRESS: something is still pending or outstanding. */
 int smv_rollback_finish(struct smv_store *store, struct smv_volume *origin, u64 *lsn, u64 *miss);

@@ -32,14 +32,6 @@
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 #define DROP_STEP 64u /* volumes looked at in one step */
 
-/*
- * Chunks moved ahead of the mover are marked one by one, and all that are under way find room
- * for their marks when they end (I-MOVES-FIT). Writers leave room for
- * the mover, whose marks merge into the watermark and give room back.
- */
-#define MOVER_RANGES (SMV_RANGES_MAX - SMV_MOVES_MAX)
-#define WRITERS_RANGES (MOVER_RANGES - SMV_MOVES_MAX - 512u)
-
 static const struct smv_where in_place = { .place = SMV_PLACE_ORIGIN };
 
 int smv_write_place(u64 where, struct smv_where *place)
@@ -120,14 +112,15 @@ int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 c
 	return error;
 }
 
-static u32 marks(const struct smv_roll *roll)
-{
-	return roll->moved.count + roll->flushing.count + roll->marked.count;
-}
-
 bool smv_rollback_crowded(const struct smv_volume *origin)
 {
-	return smv_volume_is_rolling(origin) && marks(origin->roll) >= WRITERS_RANGES;
+	return smv_volume_is_rolling(origin) && smv_write_marks(origin->roll) >= SMV_WRITERS_RANGES;
+}
+
+void smv_job_overwrite(struct smv_job *job)
+{
+	job->from = (struct smv_where){ .place = SMV_PLACE_ZERO };
+	job->lost = true;
 }
 
 int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
@@ -147,19 +140,18 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	if (origin->roll_lsn > store->journal.durable)
 		return -EBUSY;
 	error = smv_write_place(where, &from);
-	if (error && job->whole) {
-		from = (struct smv_where){ .place = SMV_PLACE_ZERO };
-		error = 0;
-	}
-	if (error)
+	if (error && !job->whole)
 		return error;
-	if (marks(roll) >= (chunk == roll->place ? MOVER_RANGES : WRITERS_RANGES))
+	job->lost = !!error;
+	if (smv_write_marks(roll) >= (chunk == roll->place ? SMV_MOVER_RANGES : SMV_WRITERS_RANGES))
 		return -EBUSY;
 	error = smv_write_preserve(store, origin, chunk, origin->roll_epoch, job, miss);
 	if (error || job->todo == SMV_TODO_COPY)
 		return error;
 	job->todo = SMV_TODO_MOVE;
 	job->from = from;
+	if (job->lost)
+		smv_job_overwrite(job);
 	job->key = (struct smv_key){ origin->roll_volume, chunk, 0 };
 	return 0;
 }
@@ -467,28 +459,39 @@ static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 
 	return publish(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
 }
 
-/* A lost chunk may have been overwritten: the mover looks again from the first one on. */
-static void look_again(struct smv_roll *roll, u64 chunk)
+/*
+ * Zeroes are in place of a chunk that is lost. It is, too, to the snapshots taken since the rollback
+ * began, which read it as the origin did. The mark that lets them read in place follows in the journal.
+ */
+static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
-	if (chunk < roll->first_lost)
-		return;
-	roll->place = roll->first_lost;
-	roll->first_lost = ~0ULL;
-	roll->lost_chunks = 0;
+	struct smv_volume *origin = job->volume;
+	struct smv_key key = { origin->number, job->chunk, origin->epoch };
+	bool need;
+	int error = smv_resolve_need(store, origin, job->chunk, origin->roll_epoch, origin->epoch,
+				     &need, miss);
+
+	if (error || !need)
+		return error;
+	return put_entry(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), NOWHERE, lsn, miss);
 }
 
-static int move_done(struct smv_job *job)
+static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
 	struct smv_volume *origin = job->volume;
 	bool room;
+	int error;
 
-	job->todo = SMV_TODO_GO;
 	if (origin->roll_volume != job->key.volume)
-		return -ESTALE;
+		return cancelled(store, job, -ESTALE);
+	error = job->lost ? keep_lost(store, job, lsn, miss) : 0;
+	if (error)
+		return error;
+	job->todo = SMV_TODO_GO;
 	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
 	SMV_ASSERT(room);
-	if (job->whole)
-		look_again(origin->roll, job->chunk);
+	if (job->whole && job->chunk >= origin->roll->first_lost)
+		smv_rollback_look_again(origin); /* a lost chunk may have been overwritten */
 	origin->roll->moved_chunks++;
 	return 0;
 }
@@ -540,7 +543,7 @@ int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *mi
 	case SMV_TODO_NEW:
 		return new_done(store, job, lsn, miss);
 	case SMV_TODO_MOVE:
-		return move_done(job);
+		return move_done(store, job, lsn, miss);
 	default:
 		return 0;
 	}

@@ -5,6 +5,19 @@
 
 #include "resolve.h"
 
+/*
+ * Chunks moved ahead of the mover are marked one by one, and all that are under way find room
+ * for their marks when they end (I-MOVES-FIT). Writers leave room for
+ * the mover, whose marks merge into the watermark and give room back.
+ */
+#define SMV_MOVER_RANGES (SMV_RANGES_MAX - SMV_MOVES_MAX)
+#define SMV_WRITERS_RANGES (SMV_MOVER_RANGES - SMV_MOVES_MAX - 512u)
+
+static inline u32 smv_write_marks(const struct smv_roll *roll)
+{
+	return roll->moved.count + roll->flushing.count + roll->marked.count;
+}
+
 /* Turns an exception's where into a place. -EIO: the chunk is lost. */
 int smv_write_place(u64 where, struct smv_where *place);
 

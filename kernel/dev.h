@@ -223,7 +223,7 @@ struct smv_vol {
 	struct mutex stage_lock;
 	struct delayed_work move_work;
 	bool stage_asked, crowd_asked; /* by writes that wait for the mover */
-	u32 moved_unstaged;
+	u32 moved_unstaged, lost_looks;
 	unsigned long starved_since; /* the mover waits for space; 0: it does not */
 };
 

@@ -25,6 +25,7 @@
 #define MOVE_CHUNKS 64 /* in one run of the worker */
 #define MOVE_STAGE 512 /* moves between two stages */
 #define MOVE_AGAIN (HZ / 100 + 1)
+#define MOVE_LOOKS 10 /* seconds until it looks again at what it has passed */
 
 struct mover_wait {
 	struct smv_waiter wait;
@@ -129,6 +130,10 @@ static int mover_report(struct smv_unit *unit, u64 *lsn)
 		} else {
 			smv_job_cancel(dev->store, &unit->job);
 			r = -EIO;
+			if (unit->read_failed) {
+				smv_rollback_pass(unit->job.volume, unit->job.chunk);
+				r = -ENODATA;
+			}
 		}
 		smv_unlock(dev);
 		if (r == -EBUSY)
@@ -155,6 +160,9 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	wait_for_completion_io(&done);
 	smv_unit_leave(unit);
 	r = mover_report(unit, &lsn);
+	if (r == -ENODATA)
+		DMERR_LIMIT("%s: what is to be moved to chunk %llu of an origin cannot be read: it is passed, and stays unreadable until it is overwritten or can be read",
+			    unit->dev->name, unit->job.chunk);
 	if (r == -ESTALE)
 		return 0;
 	if (!r && move) {
@@ -216,7 +224,7 @@ static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk, bo
 		else if (!r)
 			r = mover_job(vol, unit);
 		if (r)
-			return r;
+			return r == -ENODATA ? 0 : r;
 	}
 }
 
@@ -356,6 +364,17 @@ static int mover_run(struct smv_vol *vol, bool crowded, u32 *moved)
 	return r;
 }
 
+/* Nothing is left but what was passed: it may be read one day. */
+static void mover_rests(struct smv_vol *vol)
+{
+	if (++vol->lost_looks < MOVE_LOOKS)
+		return;
+	vol->lost_looks = 0;
+	smv_lock(vol->dev);
+	smv_rollback_look_again(vol->volume);
+	smv_unlock(vol->dev);
+}
+
 static void move_worker(struct work_struct *work)
 {
 	struct smv_vol *vol = container_of(to_delayed_work(work), struct smv_vol, move_work);
@@ -382,6 +401,8 @@ static void move_worker(struct work_struct *work)
 		vol->starved_since = 0;
 	if (r == -ENOENT)
 		r = mover_finish(vol);
+	if (r == -ENOENT)
+		mover_rests(vol);
 	if (r == -ENOSPC) {
 		WRITE_ONCE(dev->full, true);
 		smv_report_state(dev);

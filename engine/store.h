@@ -380,7 +380,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
  * MOVE: the data is in place, completed; *lsn = 0, or of what a lost chunk takes.
  * -EBUSY: no room for the record now, the job stands, call again; -EAGAIN;
  * -ESTALE: the epoch has changed meanwhile: the job is cancelled, ask again.
- * -EIO: the store has failed; the job is cancelled.
+ * -EIO: the store has failed; -EUCLEAN; the job is cancelled.
  */
 int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss);
 /* MOVE for a write of a whole chunk: what was to be moved cannot be read. Move zeroes instead. */

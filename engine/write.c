@@ -530,13 +530,8 @@ static int announced_done(struct smv_store *store, struct smv_job *job, u64 *mis
 	return 0;
 }
 
-int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
+static int job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
-	*lsn = 0;
-	if (store->failed)
-		return cancelled(store, job, -EIO);
-	if (job->unproven)
-		return announced_done(store, job, miss);
 	switch (job->todo) {
 	case SMV_TODO_COPY:
 		return copy_done(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
@@ -547,6 +542,19 @@ int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *mi
 	default:
 		return 0;
 	}
+}
+
+int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
+{
+	int error;
+
+	*lsn = 0;
+	if (store->failed)
+		return cancelled(store, job, -EIO);
+	if (job->unproven)
+		return announced_done(store, job, miss);
+	error = job_done(store, job, lsn, miss);
+	return error && error != -EBUSY && error != -EAGAIN ? cancelled(store, job, error) : error;
 }
 
 int smv_job_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)

@@ -40,6 +40,7 @@
  */
 #include "dev.h"
 
+#define GATE_STALE "a metadata block is not the one that was written last"
 #define GATE_GONE 1 /* issued, ended or waiting in a list */
 
 static void gate_worker(struct work_struct *work);
@@ -267,6 +268,8 @@ static void gate_job_worker(struct work_struct *work)
 			gate_job_account(unit, move, r, lsn);
 		}
 		smv_unlock(dev);
+		if (r == -EUCLEAN)
+			smv_fail(dev, GATE_STALE);
 		if (r != -EAGAIN)
 			break;
 		if (smv_host_fetch(dev, miss))
@@ -394,6 +397,8 @@ static int gate_round(struct smv_bio *io)
 	}
 	if (r == GATE_GONE)
 		return r;
+	if (r == -EUCLEAN)
+		smv_fail(dev, GATE_STALE);
 	io->verdict = r;
 	return 0;
 }

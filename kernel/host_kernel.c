@@ -27,7 +27,7 @@
  */
 static void *host_alloc(void *context, size_t bytes)
 {
-	gfp_t gfp = GFP_KERNEL | __GFP_ZERO | __GFP_NOWARN;
+	gfp_t gfp = GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_ZERO | __GFP_NOWARN;
 	unsigned int flags = memalloc_noio_save();
 	void *memory = bytes < SMV_BLOCK_BYTES ? kmalloc(bytes, gfp) : __vmalloc(bytes, gfp);
 

@@ -30,6 +30,8 @@ struct point {
 	u32 vols;
 	struct mapped_device *frozen[SMV_SNAPSHOT_PARTS];
 	u32 frozen_count;
+	struct smv_vol *rolled; /* the origin, if it is in use */
+	bool force;
 };
 
 /* ---- freezing ---- */
@@ -279,30 +281,32 @@ int smv_command_snapshot(struct smv_command *command)
 
 /* ---- rollback ---- */
 
-/* Is anybody using the origin's device? */
-static int rollback_may(struct smv_vol *vol, bool force)
+static bool rollback_is_used(const struct point *point)
 {
 	struct block_device *bdev;
 
-	if (!vol || !vol->md)
-		return 0;
-	bdev = dm_disk(vol->md)->part0;
-	if (smv_compat_is_mounted(bdev))
-		return -EBUSY;
-	return !force && atomic_read(&bdev->bd_openers) ? -EBUSY : 0;
+	if (!point->rolled || !point->rolled->md)
+		return false;
+	bdev = dm_disk(point->rolled->md)->part0;
+	return smv_compat_is_mounted(bdev) || (!point->force && atomic_read(&bdev->bd_openers));
 }
 
 static int rollback_make(struct point *point, const char *undo, u64 now, u64 *lsn)
 {
 	struct smv_dev *dev = point->dev;
 	int r, tries;
+	bool used;
 
 	for (tries = 0; tries < ROOM_TRIES; tries++) {
+		r = -EBUSY;
 		smv_lock(dev);
-		r = smv_rollback(dev->store, smv_volume_origin_of(point->part[0].of),
-				 point->part[0].of, *undo ? undo : NULL, now, lsn);
+		/* Who opens it later is not seen, and may have read some of it as it was before. */
+		used = rollback_is_used(point);
+		if (!used)
+			r = smv_rollback(dev->store, smv_volume_origin_of(point->part[0].of),
+					 point->part[0].of, *undo ? undo : NULL, now, lsn);
 		smv_unlock(dev);
-		if (r != -EBUSY)
+		if (r != -EBUSY || used)
 			break;
 		smv_wait_room(dev, NULL);
 	}
@@ -343,7 +347,7 @@ static void rollback_reply(struct smv_command *command, struct point *point, con
 	smv_reply(command, "%llu", info.number);
 }
 
-static int rollback_run(struct smv_command *command, struct point *point, bool force, u64 now)
+static int rollback_run(struct smv_command *command, struct point *point, u64 now)
 {
 	struct smv_dev *dev = command->dev;
 	struct smv_volume_info info;
@@ -363,9 +367,9 @@ static int rollback_run(struct smv_command *command, struct point *point, bool f
 	if (origin == point->part[0].of)
 		return -EINVAL;
 	vol = smv_vol_find(dev, info.number);
-	r = rollback_may(vol, force);
-	if (r)
-		return r;
+	point->rolled = vol;
+	if (rollback_is_used(point))
+		return -EBUSY;
 	point_add_vol(point, origin);
 	point_add_vol(point, point->part[0].of);
 	r = rollback_locked(point, command->argv[1], now);
@@ -394,7 +398,8 @@ int smv_command_rollback(struct smv_command *command)
 	if (!point)
 		return -ENOMEM;
 	point->dev = command->dev;
-	r = rollback_run(command, point, force, now);
+	point->force = force;
+	r = rollback_run(command, point, now);
 	kfree(point);
 	return r;
 }

@@ -41,7 +41,7 @@
 #define SMV_BIO_CHUNKS 512u /* of one bio to a snapshot; a larger one is trimmed */
 #define SMV_WINDOW 32u /* jobs of one origin write at once */
 #define SMV_FALL_BUCKETS 256u
-#define SMV_DRAIN_SECONDS 60u
+#define SMV_ROOM_TIME (10 * HZ) /* that a command waits for room of records */
 #define SMV_SPARE_BYTES (2u << 20) /* of blocks for copies kept by a store */
 
 /* Something that waits in a list; waking it queues its work. */
@@ -339,6 +339,7 @@ bool smv_wait_lsn(struct smv_dev *dev, struct smv_waiter *waiter, u64 lsn);
 void smv_wait_list(struct smv_dev *dev, struct list_head *list, struct smv_waiter *waiter);
 int smv_wait_durable(struct smv_dev *dev, u64 lsn);
 void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
+bool smv_wait_room_until(struct smv_dev *dev, unsigned long end);
 int smv_flush_data(struct smv_dev *dev, u64 written);
 void smv_gather_begin(struct smv_dev *dev);
 void smv_gather_copied(struct smv_dev *dev, bool published);
@@ -573,7 +574,6 @@ int smv_command_text(struct smv_command *command, bool identity);
 int smv_command_fingerprint(struct smv_command *command);
 int smv_command_exceptions(struct smv_command *command);
 int smv_command_progress(struct smv_command *command);
-int smv_command_durable(struct smv_dev *dev, int r, u64 lsn);
 
 /* ---- message.c, status.c ---- */
 int smv_message(struct smv_dev *dev, unsigned int argc, char **argv, char *result,

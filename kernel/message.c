@@ -13,8 +13,6 @@
  */
 #include "dev.h"
 
-#define ROOM_TRIES 200
-
 void smv_reply(struct smv_command *command, const char *format, ...)
 {
 	va_list args;
@@ -40,29 +38,29 @@ struct smv_volume *smv_find_volume(struct smv_dev *dev, const char *name)
 	return smv_volume_snapshot(dev->store, origin, at + 1);
 }
 
-/* What a command does about its result: waits until it is durable. */
-int smv_command_durable(struct smv_dev *dev, int r, u64 lsn)
-{
-	return r ? r : smv_wait_durable(dev, lsn);
-}
-
-/* Calls @call under the lock until there was room for its records. */
+/*
+ * Calls @call under the lock until there was room for its records. What it has done is durable
+ * then, though an error ends it; each argument that it has done with (argc) gets it more time.
+ */
 static int with_room(struct smv_command *command,
 		     int (*call)(struct smv_command *command, u64 *lsn))
 {
+	unsigned long end = jiffies + SMV_ROOM_TIME;
 	struct smv_dev *dev = command->dev;
+	unsigned int left;
 	u64 lsn = 0;
-	int r, tries;
+	int r, error;
 
-	for (tries = 0; tries < ROOM_TRIES; tries++) {
+	do {
+		left = command->argc;
 		smv_lock(dev);
 		r = call(command, &lsn);
 		smv_unlock(dev);
-		if (r != -EBUSY)
-			break;
-		smv_wait_room(dev, NULL);
-	}
-	return smv_command_durable(dev, r, lsn);
+		if (command->argc < left)
+			end = jiffies + SMV_ROOM_TIME;
+	} while (r == -EBUSY && smv_wait_room_until(dev, end));
+	error = smv_wait_durable(dev, lsn);
+	return r ? r : error;
 }
 
 /* ---- the simple ones ---- */
@@ -185,6 +183,7 @@ static int call_delete(struct smv_command *command, u64 *lsn)
 
 static int command_delete(struct smv_command *command)
 {
+	unsigned int count = command->argc;
 	struct smv_dev *dev = command->dev;
 	struct smv_vol *vol;
 	int r;
@@ -194,10 +193,14 @@ static int command_delete(struct smv_command *command)
 	smv_lock(dev);
 	r = delete_check(command);
 	smv_unlock(dev);
-	if (!r)
-		r = with_room(command, call_delete);
+	if (r)
+		return r;
+	r = with_room(command, call_delete);
+	if (r && command->argc < count)
+		DMERR("%s: of %u snapshots to be deleted the first %u are: %d", dev->name, count,
+		      count - command->argc, r);
 	list_for_each_entry(vol, &dev->vols, list) {
-		if (!r && vol->origin == vol)
+		if (vol->origin == vol)
 			smv_vol_readers(vol);
 	}
 	smv_space_look(dev);

@@ -20,7 +20,7 @@
 
 #include "dev.h"
 
-#define ROOM_TRIES 200
+#define DRAIN_SECONDS 60u
 
 struct point {
 	struct smv_dev *dev;
@@ -112,7 +112,7 @@ static void point_add_vol(struct point *point, struct smv_volume *volume)
 
 static int point_close(struct point *point)
 {
-	unsigned long end = jiffies + SMV_DRAIN_SECONDS * HZ;
+	unsigned long end = jiffies + DRAIN_SECONDS * HZ;
 	u32 i;
 
 	for (i = 0; i < point->vols; i++)
@@ -191,17 +191,15 @@ static int snapshot_resolve(struct point *point, char **names)
 
 static int snapshot_make(struct point *point, u64 now, u64 *lsn)
 {
+	unsigned long end = jiffies + SMV_ROOM_TIME;
 	struct smv_dev *dev = point->dev;
-	int r, tries;
+	int r;
 
-	for (tries = 0; tries < ROOM_TRIES; tries++) {
+	do {
 		smv_lock(dev);
 		r = smv_snapshot(dev->store, point->part, point->parts, now, lsn);
 		smv_unlock(dev);
-		if (r != -EBUSY)
-			break;
-		smv_wait_room(dev, NULL);
-	}
+	} while (r == -EBUSY && smv_wait_room_until(dev, end));
 	return r;
 }
 
@@ -293,11 +291,12 @@ static bool rollback_is_used(const struct point *point)
 
 static int rollback_make(struct point *point, const char *undo, u64 now, u64 *lsn)
 {
+	unsigned long end = jiffies + SMV_ROOM_TIME;
 	struct smv_dev *dev = point->dev;
-	int r, tries;
 	bool used;
+	int r;
 
-	for (tries = 0; tries < ROOM_TRIES; tries++) {
+	do {
 		r = -EBUSY;
 		smv_lock(dev);
 		/* Who opens it later is not seen, and may have read some of it as it was before. */
@@ -306,10 +305,7 @@ static int rollback_make(struct point *point, const char *undo, u64 now, u64 *ls
 			r = smv_rollback(dev->store, smv_volume_origin_of(point->part[0].of),
 					 point->part[0].of, *undo ? undo : NULL, now, lsn);
 		smv_unlock(dev);
-		if (r != -EBUSY || used)
-			break;
-		smv_wait_room(dev, NULL);
-	}
+	} while (r == -EBUSY && !used && smv_wait_room_until(dev, end));
 	return r;
 }
 

@@ -147,6 +147,53 @@ static int find_deletes(struct smv_backend *backend, const struct smv_args *args
 	return 0;
 }
 
+/* The module deletes one after the other: the first that is left, with what became of the others. */
+static char *first_left(struct smv_backend *backend, const struct smv_args *args, const u64 *number)
+{
+	int i = 0;
+
+	while (i < args->count) {
+		const struct smv_vol *vol = smv_vol_number(backend, number[i]);
+
+		if (vol && smv_vol_is_visible(vol))
+			break;
+		i++;
+	}
+	if (!i || i == args->count)
+		return smv_text_printf("%s", args->arg[0]);
+	return smv_text_printf("%s (those named before it are deleted)", args->arg[i]);
+}
+
+static int delete_failed(struct smv_backend *backend, const struct smv_args *args,
+			 const u64 *number, int error)
+{
+	char *object = backend->active && !backend->ops->load(backend) ?
+			       first_left(backend, args, number) :
+			       smv_text_printf("%s", args->arg[0]);
+
+	if (error == -EBUSY)
+		smv_fail(object, "the store is too busy to make room for it: try again");
+	else
+		smv_backend_fail(object, error);
+	free(object);
+	return 1;
+}
+
+static int delete_all(struct smv_backend *backend, const struct smv_args *args,
+		      struct smv_vol **vol)
+{
+	u64 *number = smv_text_alloc((u32)args->count * sizeof(*number));
+	int rc;
+
+	for (int i = 0; i < args->count; i++)
+		number[i] = vol[i]->info.number;
+	rc = backend->ops->delete (backend, vol, (u32)args->count);
+	if (rc)
+		rc = delete_failed(backend, args, number, rc);
+	free(number);
+	return rc;
+}
+
 static int run_delete(const struct smv_args *args)
 {
 	struct smv_vol **vol = smv_text_alloc((u32)args->count * sizeof(*vol));
@@ -155,10 +202,10 @@ static int run_delete(const struct smv_args *args)
 
 	if (!rc)
 		rc = find_deletes(backend, args, vol);
-	if (!rc) {
-		rc = backend->ops->delete (backend, vol, (u32)args->count);
-		if (!rc && smv_args_has(args, 'w'))
-			rc = backend->ops->wait_clean(backend);
+	if (!rc)
+		rc = delete_all(backend, args, vol);
+	if (!rc && smv_args_has(args, 'w')) {
+		rc = backend->ops->wait_clean(backend);
 		if (rc)
 			rc = smv_backend_fail(args->arg[0], rc);
 	}

@@ -7,6 +7,10 @@
  * that no I/O of theirs needs the store afterwards; resuming resumes them. dm then waits
  * for the messages that are under way, so none may wait for a volume's I/O: one that is freezing a
  * filesystem ends first.
+ *
+ * The last to come up is suspended first: an origin may lie on another volume, loaded by hand
+ * (the tool refuses it), and its I/O ends only while that one runs. The weak side: what lies below
+ * it may have been exchanged since.
  */
 #include <linux/slab.h>
 
@@ -170,7 +174,7 @@ static void store_presuspend(struct dm_target *ti)
 	down_write(&dev->freezing);
 	mutex_lock(&dev->command);
 	if (!dev->suspended) {
-		list_for_each_entry(vol, &dev->vols, list)
+		list_for_each_entry_reverse(vol, &dev->vols, list)
 			smv_vol_suspend(vol);
 		smv_worker_stop(dev);
 	}

@@ -372,6 +372,18 @@ static int bring_up(struct smv_backend *backend, struct smv_vol *vol, const char
 	return rc;
 }
 
+/* What the device lies on may have become another since it was added. */
+static int check_place(struct smv_backend *backend, const char *path)
+{
+	struct smv_device device;
+	int rc = smv_device_must_open(&device, path, SMV_DEVICE_PEEK);
+
+	if (!rc)
+		rc = smv_origin_check(backend, &device);
+	smv_device_close(&device);
+	return rc;
+}
+
 static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, struct activation *a)
 {
 	struct smv_vol *origin = smv_vol_number(backend, vol->info.origin);
@@ -388,7 +400,9 @@ static int activate_volume(struct smv_backend *backend, struct smv_vol *vol, str
 	if (!path)
 		return smv_fail(vol->name, "%s (%s), snapmv set %s device=DEV if it is elsewhere",
 				smv_origin_explain(rc), origin->info.identity, origin->name);
-	rc = check_down(backend, origin, a);
+	rc = check_place(backend, path);
+	if (!rc)
+		rc = check_down(backend, origin, a);
 	if (!rc)
 		rc = bring_up(backend, vol, path, a);
 	free(path);

@@ -6,6 +6,7 @@
  */
 #include <stdlib.h>
 #include <time.h>
+#include "dm.h"
 #include "identity.h"
 #include "origin.h"
 #include "text.h"
@@ -64,19 +65,40 @@ static bool lies_on_store(struct smv_backend *backend, const struct smv_device *
 	return same;
 }
 
+/* Looked up anew: another volume may have come up since the table was read. */
+static int check_volumes(struct smv_backend *backend, const struct smv_device *device)
+{
+	struct smv_dm_list list;
+	int rc = 0;
+
+	smv_dm_list(&list);
+	for (u32 i = 0; i < list.count && !rc; i++) {
+		const struct smv_dm_device *volume = &list.device[i];
+
+		if (!volume->number || memcmp(volume->uuid, backend->info.uuid, SMV_UUID_BYTES))
+			continue;
+		if (volume->dev == device->dev)
+			rc = smv_fail(device->path,
+				      "is a volume of this store: name another device");
+		else if (smv_device_lies_on(device->dev, volume->dev))
+			rc = smv_fail(device->path,
+				      "lies on /dev/mapper/%s, a volume of the same store, and the "
+				      "two would wait for each other: add it to another store",
+				      volume->name);
+	}
+	smv_dm_list_free(&list);
+	return rc;
+}
+
 int smv_origin_check(struct smv_backend *backend, const struct smv_device *device)
 {
+	if (!lies_on_store(backend, device))
+		return 0;
 	/* First, for they lie on the store, too: the raw device is meant. */
-	for (u32 i = 0; i < backend->vols; i++)
-		if (backend->vol[i].device && device->block &&
-		    backend->vol[i].device_dev == device->dev)
-			return smv_fail(device->path,
-					"is a volume of this store: name another device");
-	if (lies_on_store(backend, device))
-		return smv_fail(
-			device->path,
+	if (device->block && check_volumes(backend, device))
+		return 1;
+	return smv_fail(device->path,
 			"is the store itself, lies on it, or it on this: name another device");
-	return 0;
 }
 
 int smv_origin_check_new(struct smv_backend *backend, const struct smv_device *device,

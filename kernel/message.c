@@ -38,6 +38,13 @@ struct smv_volume *smv_find_volume(struct smv_dev *dev, const char *name)
 	return smv_volume_snapshot(dev->store, origin, at + 1);
 }
 
+/* smv_wait_room() for who waits only until @end; false: that is over. */
+bool smv_wait_room_until(struct smv_dev *dev, unsigned long end)
+{
+	smv_wait_room(dev, NULL);
+	return time_before(jiffies, end);
+}
+
 /*
  * Calls @call under the lock until there was room for its records. What it has done is durable
  * then, though an error ends it; each argument that it has done with (argc) gets it more time.

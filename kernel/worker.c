@@ -210,13 +210,6 @@ void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol)
 			   ROOM_RETRY);
 }
 
-/* The same for who waits only until @end; false: that is over. */
-bool smv_wait_room_until(struct smv_dev *dev, unsigned long end)
-{
-	smv_wait_room(dev, NULL);
-	return time_before(jiffies, end);
-}
-
 static void wake_room(struct smv_dev *dev)
 {
 	smv_wake_list(dev, &dev->room_list);

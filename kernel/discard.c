@@ -6,11 +6,12 @@
  * reads the chunk in place and no rollback still has to fill it; elsewhere it
  * completes without effect. An error of the device is the discard's. A discarded
  * or zeroed whole chunk of a snapshot reads as zeroes and holds nothing in the
- * store.
+ * store; the chunks of one bio are on one side of a snapshot of that snapshot.
  *
  * Structure: map() takes either a piece of a chunk (a discard of it has no
  * effect, zeroes are written) or a run of whole chunks, which is locked as a
- * range and decided in a worker.
+ * range and decided in a worker. A snapshot command waits for a run that has begun,
+ * which may wait for metadata or for room meanwhile: what brings these waits for no command.
  */
 #include "dev.h"
 
@@ -173,6 +174,7 @@ static void zero_fua_worker(struct work_struct *work)
 	zero_end(io, smv_wait_durable(io->vol->dev, READ_ONCE(io->vol->lsn)));
 }
 
+/* Once it has begun it stays in the flight counters to its end. */
 static void zero_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
@@ -182,7 +184,7 @@ static void zero_worker(struct work_struct *work)
 
 	do {
 		smv_lock(dev);
-		if (!smv_held_enter(io->held)) {
+		if (!io->held->entered && !smv_held_enter(io->held)) {
 			smv_unlock(dev);
 			if (smv_bio_park_closed(io))
 				return;
@@ -190,7 +192,8 @@ static void zero_worker(struct work_struct *work)
 			continue;
 		}
 		r = zero_chunks(io, &miss);
-		smv_held_leave(io->held);
+		if (io->next == io->first || io->next == io->end)
+			smv_held_leave(io->held);
 		smv_unlock(dev);
 		if (r == -EAGAIN && smv_host_fetch(dev, miss))
 			r = -EIO;

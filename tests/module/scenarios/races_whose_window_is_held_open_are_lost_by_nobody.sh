@@ -105,6 +105,54 @@ command_against_write()
 	end
 }
 
+# The chunks of a, all tag 2, are being discarded: whether command b, given in the midst of that, is whole.
+command_in_the_midst()
+{
+	left=$(field s0 data)
+	cond "$left" -gt 0
+	cond "$left" -lt 128
+	quiet snapmv snapshot data@a b & command=$!
+	grace has_ended $command
+	calm store
+	ends_well $discard 'the discard'
+	ends_well $command 'the command'
+	quiet snapmv activate data@b
+	stamp check $dev@b --tag 0 || must stamp check $dev@b --tag 2
+	must stamp check $dev@a --tag 0
+	end
+}
+
+# A snapshot command comes while a discard of many chunks reads metadata.
+command_against_discard()
+{
+	begin 'a snapshot command, and a discard that reads metadata'
+	stamp write $dev@a --tag 2 --io 16K
+	quiet snapmv deactivate s0/
+	quiet snapmv activate "$store"
+	quiet snapmv activate data@a
+	order store hold read 4		# the root, a leaf, a bitmap, and the next leaf
+	stamp discard $dev@a --io 2M & discard=$!
+	wait_for 20 holds store
+	command_in_the_midst
+}
+
+# The same while it waits for room: the overlay notes 64 changes, and so does that of a checkpoint.
+command_against_discard_without_room()
+{
+	begin 'a snapshot command, and a discard that waits for room'
+	stamp write $dev@a --tag 2 --io 16K
+	uuid=$(dmsetup info -c --noheadings -o uuid s0)
+	quiet snapmv deactivate s0/
+	run dmsetup create -u "$uuid" s0 \
+		--table "0 $(sectors "$store") snap-mv-store $store 2 overlay_entries 64"
+	quiet snapmv activate data data@a
+	wait_for 20 rests s0
+	order store hold write 2	# 1: the commit that a checkpoint begins with
+	stamp discard $dev@a --io 2M & discard=$!
+	wait_for 20 holds store
+	command_in_the_midst
+}
+
 # A first write whose commit is held, its copy done. On a slow machine the two may go together,
 # and then the copy may be what is held: the next chunk is tried.
 write_until_its_commit()
@@ -309,7 +357,8 @@ delete_against_copy()
 
 remember_store "$store"
 for race in ${SMV_ONLY:-read_in_place_against_write copy_in_place_against_write command_against_write
-		write_against_commit free_against_read rollback_against_write move_against_write
+		command_against_discard command_against_discard_without_room write_against_commit
+		free_against_read rollback_against_write move_against_write
 		move_against_read_in_place write_that_moves_against_read_in_place
 		delete_against_rollback delete_against_copy}; do
 	$race

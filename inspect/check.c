@@ -202,6 +202,7 @@ int smv_check(const struct smv_check *check, struct smv_check_result *result)
 	free(ck->owned);
 	free(ck->seen);
 	free(ck->meta);
+	free(ck->stray);
 	free(ck->volume);
 	smv_readers_free(&ck->readers);
 	free(ck);

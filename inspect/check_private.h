@@ -35,6 +35,8 @@ struct smv_ck {
 	u8 *seen; /* a data chunk that an exception owns */
 	struct smv_ck_meta *meta; /* ascending */
 	u64 metas;
+	u64 *stray; /* a hash table of the blocks of nodes met in no chunk of these; 0: empty */
+	u64 strays, stray_room;
 	struct smv_ck_volume *volume; /* ascending */
 	u64 volumes;
 	u64 data_chunks; /* counted */

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The check's walk over a tree. It promises to visit each node once, in key
- * order, and to accept only the node its parent points to: address, generation,
- * checksum, level, first key; and keys that ascend over the whole tree.
+ * The check's walk over a tree. It promises to read each node once, however many
+ * pointers name it, in key order, and to accept only the node its parent points to:
+ * address, generation, checksum, level, first key; and keys that ascend over the
+ * whole tree.
  *
  * The path from the root is an array, one node a level, bounded by
  * SMV_TREE_DEPTH_MAX; a damaged child is reported and passed over.
@@ -25,6 +26,7 @@ struct walk {
 	struct smv_key last;
 	bool has_last;
 	u64 entries, leaves, internals;
+	int rc;
 };
 
 static const struct smv_disk_header *header_of(const struct level *l)
@@ -32,21 +34,71 @@ static const struct smv_disk_header *header_of(const struct level *l)
 	return (const void *)l->node;
 }
 
-/* The place must be one that the bitmaps call metadata in use, not met before. */
-static void check_place(struct smv_ck *ck, u64 block)
+/* -- what has been met ------------------------------------------------------ */
+
+/* Where the block is, or would be; the table has room. */
+static u64 *stray_slot(const struct smv_ck *ck, u64 block)
+{
+	u64 at = block * 0x9e3779b97f4a7c15ULL;
+
+	do
+		at = (at + 1) & (ck->stray_room - 1);
+	while (ck->stray[at] && ck->stray[at] != block);
+	return &ck->stray[at];
+}
+
+static int grow_strays(struct smv_ck *ck)
+{
+	u64 *old = ck->stray, room = ck->stray_room;
+
+	ck->stray = calloc(room ? 2 * room : 64, sizeof(*ck->stray));
+	if (!ck->stray) {
+		ck->stray = old;
+		return -ENOMEM;
+	}
+	ck->stray_room = room ? 2 * room : 64;
+	for (u64 i = 0; i < room; i++)
+		if (old[i])
+			*stray_slot(ck, old[i]) = old[i];
+	free(old);
+	return 0;
+}
+
+/* The block of a node in no metadata that is known: -EEXIST: met before. */
+static int meet_stray(struct smv_ck *ck, u64 block)
+{
+	u64 *slot;
+
+	if (2 * ck->strays >= ck->stray_room && grow_strays(ck))
+		return -ENOMEM;
+	slot = stray_slot(ck, block);
+	if (*slot)
+		return -EEXIST;
+	*slot = block;
+	ck->strays++;
+	return 0;
+}
+
+/* The place should be one that the bitmaps call metadata in use. As meet_stray(). */
+static int meet(struct smv_ck *ck, u64 block)
 {
 	struct smv_ck_meta *meta = smv_ck_find_meta(ck, block / ck->geometry.chunk_blocks);
 	u32 at = (u32)(block % ck->geometry.chunk_blocks);
+	int rc;
 
 	if (!meta || !smv_ck_bit(meta->used, at)) {
-		if (!ck->incomplete)
+		rc = meet_stray(ck, block);
+		if (!rc && !ck->incomplete)
 			smv_ck_damage(ck, SMV_DAMAGE_NODE_PLACE, block, "%s", "");
-		return;
+		return rc;
 	}
 	if (smv_ck_bit(meta->reached, at))
-		smv_ck_damage(ck, SMV_DAMAGE_NODE_TWICE, block, "%s", "");
+		return -EEXIST;
 	smv_ck_set(meta->reached, at);
+	return 0;
 }
+
+/* -- the walk ------------------------------------------------------------------ */
 
 static const char *judge(struct walk *w, const struct level *l, const struct smv_pointer *pointer,
 			 s64 level)
@@ -65,19 +117,25 @@ static const char *judge(struct walk *w, const struct level *l, const struct smv
 	return NULL;
 }
 
-/* Reads the node into path[depth]; false: reported. @level: -1: the root's, any. */
+/* Reads the node into path[depth]; false: reported, or no memory. @level: -1: the root's, any. */
 static bool enter(struct walk *w, const struct smv_pointer *pointer, s64 level)
 {
 	struct level *l = &w->path[w->depth];
 	const char *why;
 
-	if (pointer->block >= w->ck->geometry.blocks) {
-		smv_ck_damage(w->ck, SMV_DAMAGE_NODE, pointer->block, "behind the store's end");
+	if (!pointer->block || pointer->block >= w->ck->geometry.blocks) {
+		smv_ck_damage(w->ck, SMV_DAMAGE_NODE, pointer->block, "no place of a node");
 		w->ck->incomplete = true;
 		return false;
 	}
-	check_place(w->ck, pointer->block);
-	if (!smv_ck_read(w->ck, pointer->block, l->node))
+	w->rc = meet(w->ck, pointer->block);
+	if (w->rc == -EEXIST) {
+		w->rc = 0;
+		w->ck->incomplete = true;
+		smv_ck_damage(w->ck, SMV_DAMAGE_NODE_TWICE, pointer->block, "%s", "");
+		return false;
+	}
+	if (w->rc || !smv_ck_read(w->ck, pointer->block, l->node))
 		return false;
 	why = judge(w, l, pointer, level);
 	if (why) {
@@ -183,15 +241,13 @@ int smv_ck_tree(struct smv_ck *ck, const struct smv_disk_tree *tree, u32 value_b
 				    .generation = le64_to_cpu(tree->root.generation),
 				    .crc = le32_to_cpu(tree->root.crc) };
 	u64 nodes = le64_to_cpu(tree->leaves) + le64_to_cpu(tree->internals);
-	/* a tree that loops through damaged pointers ends here */
-	u64 bound = 4 * (ck->geometry.blocks + 1) * SMV_TREE_DEPTH_MAX;
 
 	w.path = calloc(SMV_TREE_DEPTH_MAX, sizeof(*w.path));
 	if (!w.path)
 		return -ENOMEM;
 	if (root.block)
 		enter(&w, &root, -1);
-	while (w.depth && bound--) {
+	while (w.depth && !w.rc) {
 		step(&w);
 		if (ck->check->progress && !(w.leaves & 255))
 			ck->check->progress(ck->check->context, w.leaves + w.internals, nodes);
@@ -200,5 +256,5 @@ int smv_ck_tree(struct smv_ck *ck, const struct smv_disk_tree *tree, u32 value_b
 		     value_bytes == sizeof(struct smv_disk_value) ? "the exceptions" :
 								    "the volumes");
 	free(w.path);
-	return 0;
+	return w.rc;
 }

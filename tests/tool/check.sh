@@ -238,7 +238,7 @@ t_one_tree_in_the_place_of_the_other_is_found()
 {
 	rich
 	plant super ex_block "$volumes"
-	found node
+	found node-twice
 	found_other=$exceptions
 	plant super vo_block "$found_other"
 	found node
@@ -499,7 +499,7 @@ t_a_checkpoint_with_many_leaves_is_checked()
 	cp store was
 	plant twice
 	found node-twice
-	plant twice
+	plant separator
 	found node-order
 	# every node of it
 	python3 - >nodes <<-PY

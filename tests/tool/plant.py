@@ -14,6 +14,7 @@ usage: plant.py STORE KIND ARGS...
   swap I K                    exchanges two exceptions
   drop INDEX                  takes an exception out
   twice                       a root of several leaves names the first one twice
+  separator                   a root's key for its second child is one below the child's first
   record NUMBER OFFSET VALUE  sets 8 bytes of a record in the journal's first block
   watermark VALUE             sets that of the journal's first block
   bit CHUNK VALUE [COUNT]     sets the bits of chunks in their group's bitmap
@@ -246,6 +247,12 @@ def main():
         root = store.read(store.get('ex_block'))
         assert struct.unpack_from('<I', root, 44)[0], 'a single leaf'
         root[64 + 48 + 24:64 + 48 + 48] = root[64 + 24:64 + 48]
+        store.save_root('ex', root)
+    elif kind == 'separator':
+        root = store.read(store.get('ex_block'))
+        assert struct.unpack_from('<I', root, 44)[0], 'a single leaf'
+        key = struct.unpack_from('<Q', root, 64 + 48 + 16)[0]
+        struct.pack_into('<Q', root, 64 + 48 + 16, key - 1)
         store.save_root('ex', root)
     elif kind == 'record':
         place = store.get('cut') % store.get('journal_blocks') + store.get('journal_block')

@@ -328,7 +328,7 @@ t_repair_of_unproven_exceptions_in_the_tree_looks_at_their_copies()
 	heals unproven 0
 }
 
-t_repair_of_a_tree_with_a_node_twice()
+t_repair_of_a_tree_with_a_node_twice_or_a_wrong_key()
 {
 	make_store 64M 4K
 	must smv snapshot -S ./store data a
@@ -341,9 +341,13 @@ t_repair_of_a_tree_with_a_node_twice()
 	io $args
 	clean_check
 	cp store was
+	plant separator
+	damaged node-order
+	must smv repair -f ./store
+	clean_check
+	cp was store
 	plant twice
 	damaged node-twice
-	damaged node-order
 	must smv repair -f ./store
 	# the leaf that the node should have named is found all the same
 	grep -q '400 exceptions; 0 losses' .out || fail "$(cat .out)"

@@ -176,20 +176,33 @@ static bool is_current(const struct reading *r, const u8 *node, u64 block)
 	       le64_to_cpu(h->generation) <= le64_to_cpu(super->header.generation);
 }
 
+/*
+ * Nothing in a leaf says of which tree it is. An exception may have a volume's key (a mark, or
+ * what a merge left), and the number for its value. But exceptions as few as the volumes
+ * of a leaf end before the last volume's origin, and behind them is nothing.
+ */
+static bool is_of_volumes(const u8 *node)
+{
+	u32 count = le32_to_cpu(((const struct smv_disk_header *)node)->count);
+	struct smv_disk_volume volume;
+	struct smv_key key;
+
+	if (!count || count > smv_tree_capacity(sizeof(volume), 0))
+		return false;
+	for (u32 i = 0; i < count; i++) {
+		smv_tree_leaf_entry(node, sizeof(volume), i, &key, &volume);
+		if (key.chunk || key.epoch || le64_to_cpu(volume.number) != key.volume ||
+		    !volume.origin)
+			return false;
+	}
+	return true;
+}
+
 /* A leaf of this tree, not of the other one. */
 static bool is_leaf(const struct reading *r, const u8 *node)
 {
-	const struct smv_disk_header *h = (const void *)node;
-	struct smv_disk_volume volume;
-	struct smv_key key;
-	bool volumes;
-
-	if (h->level)
-		return false;
-	smv_tree_leaf_entry(node, sizeof(volume), 0, &key, &volume);
-	/* only a mark could have such a key, and a mark's value is no number of a volume */
-	volumes = !key.chunk && !key.epoch && le64_to_cpu(volume.number) == key.volume;
-	return volumes == is_volumes(r) && !smv_tree_check_node(node, r->value_bytes);
+	return !((const struct smv_disk_header *)node)->level &&
+	       is_of_volumes(node) == is_volumes(r) && !smv_tree_check_node(node, r->value_bytes);
 }
 
 /* Reads into the frame below @f the first child of @f's node that is whole. */

@@ -354,6 +354,34 @@ t_repair_of_a_tree_with_a_node_twice_or_a_wrong_key()
 	clean_check
 }
 
+# A leaf begins with an entry that a merge left, whose chunk of the store has its volume's number: as a volume would.
+t_repair_takes_no_leaf_of_exceptions_for_one_of_volumes()
+{
+	make_store 64M 4K
+	must smv snapshot -S ./store data a
+	args='' i=0
+	while [ $i -lt 250 ]; do
+		args="$args write data@a $i 1"
+		i=$((i + 1))
+	done
+	# shellcheck disable=SC2086
+	io $args
+	out smv dump ./store >one
+	number=$(sed -n 's/^exception .*chunk=0 .*at=\([0-9]*\).*/\1/p' one)
+	sed "s/ next_volume=[0-9]*/ next_volume=$((number + 1))/
+		s/ number=2 / number=$number /; s/ volume=2 / volume=$number /
+		s/ chunk=0 epoch=1 / chunk=0 epoch=0 /" one >two
+	must smv restore two ./store
+	clean_check
+	python3 "$HERE/nodes.py" destroy store 1 root >/dev/null
+	damaged node
+	must smv repair -f ./store
+	grep -q '250 exceptions; 0 losses' .out || fail "$(cat .out)"
+	clean_check
+	out smv dump ./store >three
+	cmp two three
+}
+
 t_repair_as_json()
 {
 	rich

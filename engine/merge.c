@@ -16,8 +16,8 @@
  * Structure: for each level the copy of one source node with a place in it,
  * and a builder: entries of the new tree for which there is no node yet, at most
  * twice a node's capacity. A source node is opened (and freed) only if changes
- * lie below it, or if the nodes opened before it left so few entries that they
- * are better joined with it. Opening one after another at the same level makes
+ * lie below it, or if the nodes opened before it left so few entries, less than
+ * half a node's, that they are better joined with it. Opening one after another at the same level makes
  * a run, and a run shares one builder. Children without changes pass
  * through as they are. A full builder emits a node of full capacity, at the run's end the
  * rest as one node or two; each emitted node is one entry for the builder above.
@@ -367,7 +367,7 @@ static int end_source(struct smv_merge *merge, struct merge_level *level, u64 *m
 		return 0;
 	}
 	if (parent->at < parent->count &&
-	    (child_changes(merge, parent) || (level->built && level->built < level->capacity / 4)))
+	    (child_changes(merge, parent) || (level->built && level->built < level->capacity / 2)))
 		return open_child(merge, parent, miss);
 	level->closing = true;
 	return 0;

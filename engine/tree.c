@@ -19,17 +19,20 @@
  * The most nodes that a merge of r changes writes, smv_tree_need(): call a run
  * the source nodes of one level that a merge opens one after another (see
  * merge.c). With c nodes opened because of changes, and i entries coming
- * in, a run emits at most c + ceil((cap/4 + i)/cap) nodes: all but the last two
+ * in, a run emits at most c + ceil((cap/2 + i)/cap) nodes: all but the last two
  * emitted are full, and nodes opened only because too few entries were left
- * add less than one node and a quarter (that happens only while less
- * than cap/4 entries have come together, the first node's included). So each
- * run adds at most 1 + (4/3) i/cap to the c nodes it replaces. Two runs below one
+ * add less than one node and a half (that happens only while less
+ * than cap/2 entries have come together, the first node's included). So each
+ * run adds at most 1 + 2 i/cap to the c nodes it replaces. Two runs below one
  * parent have an untouched node between them; so runs, with the changed nodes,
  * are at most the level's nodes plus the nodes above, and at most 2 r.
  *    leaves:     L = min(2 r, leaves + internals + 1)
+ *    new leaves: S = 2 r / cap + 1
+ * Or, by what they hold: a run of n entries emits ceil(n/cap) nodes, and runs are
+ * at most half of the leaves and the nodes above, and at most r.
+ *    L + S = min(r, (leaves + internals)/2 + 1) + (entries + r)/cap
  *    internals:  I = 2 (internals + depth), or 2 r for each level
- *    new leaves: S = (4/3) r / cap + 1
- *    above them: (4/3)/cap(internal) of the growth of each level below, in all
+ *    above them: 2/cap(internal) of the growth of each level below, in all
  *                less than (L + I + S)/32, and one a level for a new top.
  *
  * Crash: nothing is written here.
@@ -333,11 +336,14 @@ static u64 least(u64 a, u64 b)
 
 u64 smv_tree_need(const struct smv_tree *tree, u64 records)
 {
-	u64 leaves = least(2 * records, tree->leaves + tree->internals + 1);
+	u32 capacity = smv_tree_capacity(tree->value_bytes, 0);
+	u64 nodes = tree->leaves + tree->internals;
+	u64 by_nodes = least(2 * records, nodes + 1) + smv_port_div(2 * records, capacity) + 1;
+	u64 by_entries = least(records, nodes / 2 + 1) + smv_port_div(tree->entries, capacity) +
+			 smv_port_div(records, capacity) + 2;
 	u64 internals =
 		least(2 * records * SMV_TREE_DEPTH_MAX, 2 * (tree->internals + SMV_TREE_DEPTH_MAX));
-	u64 grown = smv_port_div(4 * records, 3 * smv_tree_capacity(tree->value_bytes, 0)) + 1;
-	u64 all = leaves + internals + grown;
+	u64 all = least(by_nodes, by_entries) + internals;
 
 	return records ? all + all / 32 + SMV_TREE_DEPTH_MAX : 0;
 }

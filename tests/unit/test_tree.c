@@ -238,7 +238,7 @@ UNIT_TEST(deleting_nearly_all_leaves_a_small_tree)
 	end();
 }
 
-/* 100 and 40 entries in turn; what is left of the 100 goes to its neighbour. */
+/* 100 and 60 entries in turn; what is left of the 100 goes to its neighbour. */
 UNIT_TEST(leaves_that_shrink_are_joined)
 {
 	begin();
@@ -246,7 +246,7 @@ UNIT_TEST(leaves_that_shrink_are_joined)
 		put(i, 1);
 	checkpoint();
 	for (u32 leaf = 1; leaf < 400; leaf += 2)
-		for (u32 i = 0; i < 60; i++)
+		for (u32 i = 0; i < 40; i++)
 			put(leaf * 100 + i, 0);
 	checkpoint();
 	EXPECT_EQ(rig.tree.leaves, 400);

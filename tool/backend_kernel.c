@@ -17,6 +17,8 @@
 #include "text.h"
 #include "touched.h"
 
+#define LOOK_TRIES 3
+
 static int say(struct smv_backend *backend, char **reply, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -338,12 +340,36 @@ static int kernel_suspect(struct smv_backend *backend, struct smv_vol *origin)
 
 /* -- waiting ----------------------------------------------------------------------- */
 
+/* The device of a volume, or of the store itself, may have been renamed since. NULL: it is gone. */
+static char *name_now(struct smv_backend *backend, u64 number)
+{
+	const struct smv_dm_device *device;
+	struct smv_dm_list list;
+	char *name;
+
+	smv_dm_list(&list);
+	device = smv_dm_find(&list, backend->info.uuid, number);
+	name = device ? smv_text_printf("%s", device->name) : NULL;
+	smv_dm_list_free(&list);
+	return name;
+}
+
 static int look(struct smv_backend *backend, u32 *event)
 {
-	int rc = smv_dm_event(backend->dm_name, event);
+	int rc = -ENXIO;
 
-	if (!rc)
-		rc = smv_module_status(backend);
+	/* a name is good until the next rename */
+	for (u32 i = 0; i < LOOK_TRIES && rc; i++) {
+		char *name = name_now(backend, 0);
+
+		if (!name)
+			return -ENXIO;
+		free(backend->dm_name);
+		backend->dm_name = name;
+		rc = smv_dm_event(name, event);
+		if (!rc)
+			rc = smv_module_status(backend);
+	}
 	return rc || !backend->info.failed ? rc : -EIO;
 }
 
@@ -351,7 +377,22 @@ static int wait_after(struct smv_backend *backend, u32 event)
 {
 	int rc = smv_dm_wait(backend->dm_name, event);
 
-	return rc == -EINTR ? 0 : rc;
+	return rc == -EINTR || rc == -ENXIO ? 0 : rc;
+}
+
+static void follow_rename(struct smv_backend *backend, struct smv_vol *origin)
+{
+	unsigned long long number;
+	char *reply, name[512];
+
+	if (say(backend, &reply, "list %llu", (unsigned long long)origin->info.number - 1))
+		return;
+	if (sscanf(reply, "%llu %*s %*s %*s %*s %*s %*s %*s %*s %511s", &number, name) == 2 &&
+	    number == origin->info.number) {
+		free((void *)origin->info.name);
+		origin->info.name = smv_dm_decode(name);
+	}
+	free(reply);
 }
 
 static int kernel_wait_clean(struct smv_backend *backend)
@@ -372,10 +413,12 @@ static int kernel_wait_clean(struct smv_backend *backend)
 
 static int kernel_wait_rollback(struct smv_backend *backend, struct smv_vol *origin)
 {
+	char *name;
 	u32 event;
 	int rc;
 
 	while (!(rc = look(backend, &event))) {
+		follow_rename(backend, origin);
 		load_progress(backend, origin);
 		if (!origin->rolling)
 			return 0;
@@ -383,14 +426,16 @@ static int kernel_wait_rollback(struct smv_backend *backend, struct smv_vol *ori
 		if (origin->progress.lost &&
 		    origin->progress.place_chunks >= origin->progress.chunks)
 			return -ENODATA;
-		if (!smv_dm_exists(origin->device + strlen("/dev/mapper/")))
+		name = name_now(backend, origin->info.number);
+		free(name);
+		if (!name)
 			return -ESHUTDOWN;
 		smv_progress("moving", origin->progress.place_chunks, origin->progress.chunks);
 		rc = wait_after(backend, event);
 		if (rc)
 			break;
 	}
-	return rc;
+	return rc == -ENXIO ? -ESHUTDOWN : rc;
 }
 
 /* -- walking the exceptions ----------------------------------------------------------- */

@@ -104,7 +104,8 @@ static bool parse_uuid(const char *text, struct smv_dm_device *device)
 	return !smv_text_number(text + UUID_TEXT + 1, &device->number);
 }
 
-static int get_info(const char *name, struct smv_dm_device *device, bool *ours)
+/* By its name, or (NULL) its number. */
+static int get_info(const char *name, dev_t dev, struct smv_dm_device *device, bool *ours)
 {
 	struct dm_task *task = task_for(DM_DEVICE_INFO, name);
 	struct dm_info info;
@@ -112,13 +113,17 @@ static int get_info(const char *name, struct smv_dm_device *device, bool *ours)
 
 	if (!task)
 		return -ENOENT;
+	if (!name) {
+		dm_task_set_major(task, (int)major(dev));
+		dm_task_set_minor(task, (int)minor(dev));
+	}
 	memset(device, 0, sizeof(*device));
 	if (!dm_task_run(task))
 		rc = run_error(task);
 	else if (!dm_task_get_info(task, &info) || !info.exists)
 		rc = -ENOENT;
 	if (!rc) {
-		snprintf(device->name, sizeof(device->name), "%s", name);
+		snprintf(device->name, sizeof(device->name), "%s", dm_task_get_name(task));
 		device->opens = (u32)info.open_count;
 		device->dev = makedev(info.major, info.minor);
 		device->read_only = info.read_only;
@@ -132,7 +137,7 @@ static int get_info(const char *name, struct smv_dm_device *device, bool *ours)
 int smv_dm_info(const char *name, struct smv_dm_device *device)
 {
 	bool ours;
-	int rc = get_info(name, device, &ours);
+	int rc = get_info(name, 0, device, &ours);
 
 	return rc ? rc : ours ? 0 : -ENOENT;
 }
@@ -155,15 +160,16 @@ bool smv_dm_exists(const char *name)
 	struct smv_dm_device device;
 	bool ours;
 
-	return !get_info(name, &device, &ours);
+	return !get_info(name, 0, &device, &ours);
 }
 
-static void list_one(struct smv_dm_list *list, const char *name)
+/* Not by its name, which another may be changing. */
+static void list_one(struct smv_dm_list *list, dev_t dev)
 {
 	struct smv_dm_device device;
 	bool ours;
 
-	if (get_info(name, &device, &ours) || !ours)
+	if (get_info(NULL, dev, &device, &ours) || !ours)
 		return;
 	list->device = smv_text_grow(list->device, (list->count + 1) * sizeof(device));
 	list->device[list->count++] = device;
@@ -179,10 +185,10 @@ void smv_dm_list(struct smv_dm_list *list)
 		return;
 	names = dm_task_run(task) ? dm_task_get_names(task) : NULL;
 	if (names && names->dev) {
-		list_one(list, names->name);
+		list_one(list, names->dev);
 		while (names->next) {
 			names = (void *)((char *)names + names->next);
-			list_one(list, names->name);
+			list_one(list, names->dev);
 		}
 	}
 	dm_task_destroy(task);

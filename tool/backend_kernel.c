@@ -235,12 +235,29 @@ static int look_after(struct smv_backend *backend, struct smv_vol *vol)
 	return smv_touched_begin(backend, vol, NULL);
 }
 
+/* The kernel freezes only what says that it lies on the device. -EREMOTE: said what cannot be written. */
+static int write_out(const struct smv_vol *vol)
+{
+	char *where;
+	int rc = vol->device ? smv_device_sync(vol->device_dev, &where) : 0;
+
+	if (!rc)
+		return 0;
+	smv_fail(vol->name,
+		 "what is mounted on %s cannot be written out (%s): see dmesg, or use --no-freeze",
+		 where, strerror(-rc));
+	free(where);
+	return -EREMOTE;
+}
+
 static int kernel_snapshot(struct smv_backend *backend, const struct smv_take *take, u32 takes,
 			   bool freeze)
 {
 	char *message, *reply;
 	int rc = 0;
 
+	for (u32 i = 0; i < takes && !rc && freeze; i++)
+		rc = write_out(take[i].of);
 	for (u32 i = 0; i < takes && !rc; i++)
 		rc = look_after(backend, take[i].of);
 	if (rc)

@@ -45,6 +45,11 @@ int smv_device_flush(struct smv_device *device);
 /* Where the device is mounted, NULL: nowhere. To be freed. */
 char *smv_device_mounted(dev_t dev);
 /*
+ * Makes durable what is mounted on the device, or on one upon it, and is not frozen with the device: see
+ * mounts.c. 0, or a negative error: *@where, to be freed, is the mount. Nothing behind a suspended device.
+ */
+int smv_device_sync(dev_t dev, char **where);
+/*
  * Who uses the device itself: where it is mounted, or what lies on it, but device-mapper devices whose
  * uuid @is_own takes. To be freed; NULL: nobody.
  */
@@ -61,6 +66,8 @@ bool smv_device_maps(dev_t dev, dev_t to);
 bool smv_device_maps_file(dev_t dev, const char *path);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */
 bool smv_device_sysfs(const char *path, char *text, size_t bytes);
+/* A file that holds "8:1"; false: it does not. */
+bool smv_device_number(const char *path, dev_t *dev);
 /* Is it a device of ours: a store's, or a volume's? */
 bool smv_device_is_ours(dev_t dev);
 /* "/sys/dev/block/8:1/@name" */

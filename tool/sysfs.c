@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel says about devices in /sys and /proc: mounts, and what lies
- * on what. It promises only to look. Weak side: a file system that reports
- * another device number than the one it lies on (btrfs) is found by its
- * source's path alone.
+ * What the kernel says about devices in /sys: what lies on what, and who uses it. It promises only
+ * to look.
  */
 #include <dirent.h>
 #include <stdlib.h>
@@ -52,61 +50,7 @@ bool smv_device_is_ours(dev_t dev)
 	       !strncmp(uuid, "SNAPMV-", 7);
 }
 
-/* Undoes the "\040" of mountinfo. */
-static void unescape(char *text)
-{
-	char *out = text;
-
-	for (; *text; text++) {
-		/* one that was cut off is none */
-		if (*text == '\\' && strspn(text + 1, "01234567") >= 3) {
-			*out++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-					(text[3] - '0'));
-			text += 3;
-		} else {
-			*out++ = *text;
-		}
-	}
-	*out = 0;
-}
-
-static bool is_source(const char *line, dev_t dev)
-{
-	const char *dash = strstr(line, " - ");
-	char source[512];
-	struct stat st;
-
-	if (!dash || sscanf(dash, " - %*s %511s", source) != 1)
-		return false;
-	unescape(source);
-	return *source == '/' && !stat(source, &st) && S_ISBLK(st.st_mode) && st.st_rdev == dev;
-}
-
-char *smv_device_mounted(dev_t dev)
-{
-	FILE *file = fopen("/proc/self/mountinfo", "re");
-	char *found = NULL, *line = NULL;
-	size_t room = 0;
-
-	if (!file)
-		return NULL;
-	while (!found && getline(&line, &room, file) > 0) {
-		u32 major, minor;
-		char where[512];
-
-		if (sscanf(line, "%*d %*d %u:%u %*s %511s", &major, &minor, where) != 3)
-			continue;
-		if (makedev(major, minor) != dev && !is_source(line, dev))
-			continue;
-		unescape(where);
-		found = smv_text_printf("%s", where);
-	}
-	free(line);
-	fclose(file);
-	return found;
-}
-
-static bool read_dev(const char *path, dev_t *dev)
+bool smv_device_number(const char *path, dev_t *dev)
 {
 	char text[64];
 	u32 major, minor;
@@ -141,7 +85,7 @@ static bool disk_of(dev_t dev, dev_t *disk)
 	if (access(path, F_OK))
 		return false;
 	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/../dev", major(dev), minor(dev));
-	return read_dev(path, disk);
+	return smv_device_number(path, disk);
 }
 
 /* A snapshot's table names ORIGIN@SNAPSHOT behind the store; an origin is mapped block by block. */
@@ -201,7 +145,7 @@ static bool lies_on(dev_t dev, const struct below *on, int depth)
 			continue;
 		snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/slaves/%s/dev", major(dev),
 			 minor(dev), entry->d_name);
-		found = read_dev(path, &below) && lies_on(below, on, depth + 1);
+		found = smv_device_number(path, &below) && lies_on(below, on, depth + 1);
 	}
 	if (dir)
 		closedir(dir);

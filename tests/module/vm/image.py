@@ -31,7 +31,7 @@ PROGRAMS = '''dash dmsetup mkfs.ext4 e2fsck tune2fs dumpe2fs debugfs resize2fs
 
 MODULES = '''dm-mod dm-bufio dm-flakey dm-delay dm-log-writes dm-snapshot
     dm-thin-pool dm-crypt dm-verity dm-zero dm-raid null_blk ext4 xfs loop nvme
-    virtio_blk virtio_pci virtio_scsi virtio_rng sd_mod sg nbd scsi_debug
+    virtio_blk virtio_pci virtio_scsi virtio_rng sd_mod sg nbd scsi_debug btrfs
     crc32c_generic crc32c_intel configfs raid0 xts ecb aes_generic sha256_generic'''.split()
 
 FORMAT = 5      # of the archives in build/vm: raise it to have them made anew

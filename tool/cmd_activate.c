@@ -23,6 +23,7 @@
 #include "names.h"
 #include "origin.h"
 #include "scan.h"
+#include "stacked.h"
 #include "target.h"
 #include "text.h"
 #include "touched.h"
@@ -487,13 +488,14 @@ static bool is_store(const char *name)
 static int activate_all(struct activation *a)
 {
 	struct smv_store_ref *refs;
-	u32 count;
+	u32 count, ordered;
 	int rc = smv_stores_denied();
 
 	if (rc)
 		return rc;
 	count = smv_stores_list(&refs, true);
-	for (u32 i = 0; i < count; i++) {
+	ordered = smv_stacked_order(refs, count);
+	for (u32 i = 0; i < ordered; i++) {
 		bool told = false; /* a copy is refused once, with the one it is a copy of */
 
 		for (u32 k = 0; k < i; k++)

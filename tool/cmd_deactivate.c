@@ -257,16 +257,39 @@ static int take_listed(const struct smv_store_ref *ref, bool force)
 	return smv_backend_close(backend, ref->label) | rc;
 }
 
+/* Those that do not come down, maybe as another one is upon them, are the first then: how many. */
+static u32 take_some(struct smv_store_ref *refs, u32 count, bool force)
+{
+	u32 left = 0;
+
+	for (u32 i = 0; i < count; i++) {
+		struct smv_store_ref ref = refs[i];
+
+		if (!take_listed(&ref, force))
+			continue;
+		refs[i] = refs[left];
+		refs[left++] = ref;
+	}
+	return left;
+}
+
 static int take_all(bool force)
 {
 	struct smv_store_ref *refs;
-	u32 count;
+	u32 count, left, before;
 	int rc = smv_stores_denied();
 
 	if (rc)
 		return rc;
 	count = smv_stores_list(&refs, false);
-	for (u32 i = 0; i < count; i++)
+	left = count;
+	smv_text_mute(true);
+	do {
+		before = left;
+		left = take_some(refs, left, force);
+	} while (left && left < before);
+	smv_text_mute(false);
+	for (u32 i = 0; i < left; i++)
 		rc |= take_listed(&refs[i], force);
 	smv_stores_free(refs, count);
 	return rc;

@@ -3,7 +3,8 @@
  * Finding stores. It promises to find each store once: a disk that has another
  * device on it (a path of a multipath device, a half of a mirror) is passed over for
  * the device on top, and our own volumes' devices are not searched, so that
- * the image of a store inside an origin or a snapshot is not taken for one.
+ * the image of a store inside an origin or a snapshot is not taken for one; what a volume lies on
+ * is told apart.
  *
  * Only superblocks are read, claiming nothing. Weak side: the label is the one
  * of the last checkpoint; one changed since is found under the former.
@@ -166,10 +167,20 @@ char *smv_scan_twin(const struct smv_found *found)
 
 /* -- all of them ------------------------------------------------------------------ */
 
-/* Is a device on it (device-mapper's, a RAID's) that is not an active store? */
-static bool is_covered(const char *name)
+enum cover { BARE, STORE, VOLUME, OTHER };
+
+/* Of a store it is the store itself; of a volume, one that lies on it. */
+static enum cover cover_by(const char *dm_uuid)
 {
-	bool covered = false;
+	if (strncmp(dm_uuid, "SNAPMV-", 7))
+		return OTHER;
+	return strcmp(strrchr(dm_uuid, '-'), "-0") ? VOLUME : STORE;
+}
+
+/* What is on it: the last in the order above. */
+static enum cover cover_of(const char *name)
+{
+	enum cover cover = BARE;
 	struct dirent *entry;
 	char path[600];
 	DIR *dir;
@@ -183,17 +194,19 @@ static bool is_covered(const char *name)
 			continue;
 		snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", entry->d_name);
 		smv_device_sysfs(path, uuid, sizeof(uuid));
-		covered |= !!strncmp(uuid, "SNAPMV-", 7);
+		if (cover_by(uuid) > cover)
+			cover = cover_by(uuid);
 	}
 	if (dir)
 		closedir(dir);
-	return covered;
+	return cover;
 }
 
 static void look_at(struct smv_scan *scan, const char *name)
 {
 	struct smv_found found = { 0 };
 	char path[300], text[64];
+	enum cover cover = cover_of(name);
 	u32 major, minor;
 	char *node;
 	dev_t dev;
@@ -206,10 +219,11 @@ static void look_at(struct smv_scan *scan, const char *name)
 	    sscanf(text, "%u:%u", &major, &minor) != 2)
 		return;
 	dev = makedev(major, minor);
-	if (smv_device_is_ours(dev) || is_covered(name))
+	if (smv_device_is_ours(dev) || cover == OTHER)
 		return;
 	node = smv_identity_node(dev);
 	if (node && !peek(node, &found)) {
+		found.is_origin = cover == VOLUME;
 		scan->found = smv_text_grow(scan->found, (scan->count + 1) * sizeof(found));
 		scan->found[scan->count++] = found;
 	}

@@ -14,6 +14,7 @@ struct smv_found {
 	u64 created_s;
 	u64 generation;
 	u32 state; /* SMV_SUPER_* */
+	bool is_origin; /* of an active volume, by smv_scan_all(): a store only through that */
 };
 
 struct smv_scan {

@@ -119,7 +119,7 @@ u32 smv_stores_list(struct smv_store_ref **refs, bool inactive)
 	for (u32 i = 0; inactive && i < scan.count; i++) {
 		struct smv_store_ref *ref;
 
-		if (smv_dm_find(&list, scan.found[i].uuid, 0))
+		if (scan.found[i].is_origin || smv_dm_find(&list, scan.found[i].uuid, 0))
 			continue;
 		ref = add_ref(refs, &count);
 		ref->path = smv_text_printf("%s", scan.found[i].path);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Stores upon stores. It promises that none is brought up on the raw device of another one's origin, which
+ * it would change behind that one's back, and that one whose origin is a volume of another comes after it.
+ *
+ * It reads only, and has every store open for that, for a moment. Weak side: a store that cannot be opened says
+ * nothing of its origins; an origin that lies on another store's volume through LVM or the like is not seen.
+ */
+#include <stdlib.h>
+#include "origin.h"
+#include "stacked.h"
+#include "text.h"
+
+struct stack {
+	struct smv_store_ref *refs;
+	struct smv_backend **backend; /* NULL: cannot be opened */
+	u32 count;
+};
+
+static void open_all(struct stack *s)
+{
+	s->backend = smv_text_alloc((s->count + 1) * sizeof(*s->backend));
+	smv_text_mute(true);
+	for (u32 i = 0; i < s->count; i++) {
+		struct smv_backend *backend = NULL;
+
+		if (smv_stores_open(&s->refs[i], false, &backend))
+			smv_backend_close(backend, NULL);
+		else
+			s->backend[i] = backend;
+	}
+	smv_text_mute(false);
+}
+
+static bool is_within_any(const struct stack *s, u32 i)
+{
+	struct smv_device device;
+	bool within = false;
+
+	if (s->refs[i].dm_name || smv_device_open(&device, s->refs[i].path, SMV_DEVICE_PEEK))
+		return false;
+	smv_text_mute(true);
+	for (u32 k = 0; k < s->count && !within; k++)
+		within = k != i && s->backend[k] &&
+			 smv_origin_check_new(s->backend[k], &device, NULL);
+	smv_text_mute(false);
+	smv_device_close(&device);
+	return within;
+}
+
+/* Is an origin of the one a volume of the other? */
+static bool needs(const struct stack *s, u32 i, u32 other)
+{
+	char uuid[37], prefix[64];
+
+	smv_text_uuid(s->refs[other].uuid, uuid);
+	snprintf(prefix, sizeof(prefix), "dmuuid:SNAPMV-%s-", uuid);
+	for (u32 v = 0; s->backend[i] && v < s->backend[i]->vols; v++)
+		if (!strncmp(s->backend[i]->vol[v].info.identity, prefix, strlen(prefix)))
+			return true;
+	return false;
+}
+
+static void swap(struct stack *s, u32 a, u32 b)
+{
+	struct smv_store_ref ref = s->refs[a];
+	struct smv_backend *backend = s->backend[a];
+
+	s->refs[a] = s->refs[b];
+	s->refs[b] = ref;
+	s->backend[a] = s->backend[b];
+	s->backend[b] = backend;
+}
+
+/* The first of those from @from on that needs none of them; @from itself if they go round. */
+static u32 next_of(const struct stack *s, u32 from)
+{
+	for (u32 i = from; i < s->count; i++) {
+		bool free = true;
+
+		for (u32 k = from; k < s->count && free; k++)
+			free = k == i || !needs(s, i, k);
+		if (free)
+			return i;
+	}
+	return from;
+}
+
+u32 smv_stacked_order(struct smv_store_ref *refs, u32 count)
+{
+	struct stack s = { .refs = refs, .count = count };
+	bool *within = smv_text_alloc((s.count + 1) * sizeof(*within));
+	u32 kept = 0;
+
+	open_all(&s);
+	for (u32 i = 0; i < s.count; i++)
+		within[i] = is_within_any(&s, i);
+	for (u32 i = 0; i < s.count; i++)
+		if (!within[i])
+			swap(&s, i, kept++);
+	s.count = kept;
+	for (u32 i = 0; i < s.count; i++)
+		swap(&s, i, next_of(&s, i));
+	for (u32 i = 0; i < count; i++)
+		smv_backend_close(s.backend[i], NULL);
+	free(s.backend);
+	free(within);
+	return kept;
+}

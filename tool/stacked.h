@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Stores upon stores. */
+#ifndef SMV_STACKED_H
+#define SMV_STACKED_H
+
+#include "target.h"
+
+/*
+ * For bringing all up: each store after those whose volumes are its origins. Returns how many those are;
+ * behind them come those that lie on an origin of another, and are stores only through that.
+ */
+u32 smv_stacked_order(struct smv_store_ref *refs, u32 count);
+
+#endif

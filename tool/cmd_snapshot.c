@@ -354,8 +354,11 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 			rc = backend->ops->rollback(backend, &roll);
 		if (!rc && roll.undo)
 			printf("%s@%s\n", roll.origin->name, roll.undo);
-		if (!rc && smv_args_has(args, 'w'))
+		if (!rc && smv_args_has(args, 'w')) {
+			/* whoever ends the wait wants to know it */
+			fflush(stdout);
 			rc = backend->ops->wait_rollback(backend, roll.origin);
+		}
 		if (rc)
 			rc = smv_backend_fail(args->arg[0], rc);
 	}

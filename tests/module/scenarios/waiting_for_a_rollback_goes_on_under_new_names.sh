@@ -14,6 +14,7 @@ smv set s0/ throttle=pause
 
 snapmv rollback --wait --undo back data@a >wait.out 2>wait.err & pid=$!
 wait_for 20 is s0-data rolling 1
+wait_for 20 grep -qx data@back wait.out	# its name is told before the wait
 smv rename data new
 smv set s0/ label=s1
 sleep 2.5	# it looks each second: what it must not do is end

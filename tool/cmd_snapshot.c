@@ -284,8 +284,10 @@ static int check_rollback(struct smv_backend *backend, const struct smv_args *ar
 				origin->name);
 	if (!origin->device)
 		return 0;
-	where = smv_device_mounted(origin->device_dev);
-	rc = where ? smv_fail(name, "%s is mounted on %s: unmount it", origin->device, where) : 0;
+	where = smv_device_mounted_upon(origin->device_dev);
+	rc = where ? smv_fail(name, "%s, or what lies on it, is mounted on %s: unmount it",
+			      origin->device, where) :
+		     0;
 	free(where);
 	if (!rc && !roll->force && smv_vol_stays_open(origin))
 		rc = smv_fail(name, "%s is open: close what uses it, or use -f", origin->device);

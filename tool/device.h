@@ -44,6 +44,8 @@ int smv_device_flush(struct smv_device *device);
 
 /* Where the device is mounted, NULL: nowhere. To be freed. */
 char *smv_device_mounted(dev_t dev);
+/* The same, of it or of what lies on it. */
+char *smv_device_mounted_upon(dev_t dev);
 /*
  * Makes durable what is mounted on the device, or on one upon it, and is not frozen with the device: see
  * mounts.c. 0, or a negative error: *@where, to be freed, is the mount. Nothing behind a suspended device.

@@ -197,21 +197,31 @@ static bool is_mounted_in(const struct mounts *m, const struct uuid *found, u32 
 	return in;
 }
 
-char *smv_device_mounted(dev_t dev)
+static char *mounted(dev_t dev, bool (*on)(dev_t one, dev_t dev))
 {
 	struct mounts m = { 0 };
 	char *where = NULL;
 	struct uuid *found;
-	u32 count = find_btrfs(dev, is_same, &found);
+	u32 count = find_btrfs(dev, on, &found);
 
 	while (!where && next_mount(&m))
-		if (m.fs == dev || source_of(&m) == dev || is_mounted_in(&m, found, count))
+		if (on(m.fs, dev) || on(source_of(&m), dev) || is_mounted_in(&m, found, count))
 			where = smv_text_printf("%s", m.where);
 	end_mounts(&m);
 	if (!where && count)
 		where = smv_text_printf("a place not seen from here, as btrfs %s", found->text);
 	free(found);
 	return where;
+}
+
+char *smv_device_mounted(dev_t dev)
+{
+	return mounted(dev, is_same);
+}
+
+char *smv_device_mounted_upon(dev_t dev)
+{
+	return mounted(dev, smv_device_lies_on);
 }
 
 /* -- writing out ------------------------------------------------------------------------------ */

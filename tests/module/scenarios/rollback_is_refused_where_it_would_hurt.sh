@@ -1,4 +1,4 @@
-# Rollback with the origin closed, open (refused but with -f), mounted (refused
+# Rollback with the origin closed, open (refused but with -f), mounted, itself or what lies on it (refused
 # always), being read and written; a second one while it runs is refused;
 # deactivating in mid-rollback is refused but with -f, and so is removal; after
 # deactivation and activation it goes on. Deleting, writing and activating its
@@ -72,6 +72,11 @@ mnt $dev data
 mustfail 'mounted' snapmv rollback data@d
 mustfail 'mounted' snapmv rollback -f data@d
 unmnt data
+dm_make upon "0 $(sectors $dev) linear $dev 0"	# nor what lies on it, as by LVM
+mnt /dev/mapper/upon data
+mustfail 'mounted on /mnt/data' snapmv rollback -f data@d
+unmnt data
+dm_remove upon
 # Without an undo point; it waits.
 n=$(field s0 snapshots)
 smv rollback --wait --no-undo data@d

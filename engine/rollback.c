@@ -285,17 +285,6 @@ void smv_rollback_pass(struct smv_volume *origin, u64 chunk)
 	pass_lost(origin->roll, chunk);
 }
 
-void smv_rollback_look_again(struct smv_volume *origin)
-{
-	struct smv_roll *roll = origin->roll;
-
-	if (!smv_volume_is_rolling(origin) || !roll->lost_chunks)
-		return;
-	roll->place = roll->first_lost;
-	roll->first_lost = ~0ULL;
-	roll->lost_chunks = 0;
-}
-
 int smv_move(struct smv_store *store, struct smv_volume *origin, u64 chunk, struct smv_job *job,
 	     u64 *miss)
 {

@@ -476,6 +476,17 @@ static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64
 	return put_entry(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), NOWHERE, lsn, miss);
 }
 
+void smv_rollback_look_again(struct smv_volume *origin)
+{
+	struct smv_roll *roll = origin->roll;
+
+	if (!smv_volume_is_rolling(origin) || !roll->lost_chunks)
+		return;
+	roll->place = roll->first_lost;
+	roll->first_lost = ~0ULL;
+	roll->lost_chunks = 0;
+}
+
 static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
 	struct smv_volume *origin = job->volume;

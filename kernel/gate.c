@@ -283,8 +283,9 @@ static void gate_job_done(struct smv_unit *unit)
 {
 	/* What overwrites all of the chunk needs nothing of what cannot be read. */
 	if (unit->read_failed && unit->job.todo == SMV_TODO_MOVE && unit->job.whole) {
-		DMERR_LIMIT("%s: chunk %llu of an origin, to be moved by a rollback, cannot be read: what overwrites it is kept, and snapshots taken since have lost it",
-			    unit->dev->name, unit->job.chunk);
+		DMERR_LIMIT(
+			"%s: chunk %llu of an origin, to be moved by a rollback, cannot be read: what overwrites it is kept, and snapshots taken since have lost it",
+			unit->dev->name, unit->job.chunk);
 		unit->read_failed = false;
 		unit->status = BLK_STS_OK;
 		unit->zero = true;

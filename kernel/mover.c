@@ -161,8 +161,9 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	smv_unit_leave(unit);
 	r = mover_report(unit, &lsn);
 	if (r == -ENODATA)
-		DMERR_LIMIT("%s: what is to be moved to chunk %llu of an origin cannot be read: it is passed, and stays unreadable until it is overwritten or can be read",
-			    unit->dev->name, unit->job.chunk);
+		DMERR_LIMIT(
+			"%s: what is to be moved to chunk %llu of an origin cannot be read: it is passed, and stays unreadable until it is overwritten or can be read",
+			unit->dev->name, unit->job.chunk);
 	if (!move && (unit->read_failed || !lsn))
 		smv_space_look(unit->dev); /* the chunk of the store that was held is free again */
 	if (r == -ESTALE)

@@ -106,6 +106,7 @@ static void store_features(struct dm_target *ti)
 {
 	ti->num_flush_bios = 1;
 	ti->flush_supported = true;
+	ti->num_write_zeroes_bios = 1; /* so that dm lets snapshots have them, if the disk does */
 }
 
 static int store_ctr(struct dm_target *ti, unsigned int argc, char **argv)

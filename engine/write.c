@@ -460,7 +460,7 @@ static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 
 }
 
 /*
- * Zeroes are in place of a chunk that is lost. It is, too, to the snapshots taken since the rollback
+ * I-LOST-STAYS. Zeroes are in place of a chunk that is lost. It is, too, to the snapshots taken since the rollback
  * began, which read it as the origin did. The mark that lets them read in place follows in the journal.
  */
 static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)

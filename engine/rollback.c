@@ -229,6 +229,7 @@ static int candidate(struct smv_store *store, const struct smv_volume *origin, u
 
 static void pass_lost(struct smv_roll *roll, u64 chunk)
 {
+	roll->place = chunk + 1;
 	if (roll->first_lost > chunk)
 		roll->first_lost = chunk;
 	roll->lost_chunks++;
@@ -265,12 +266,11 @@ int smv_rollback_next(struct smv_store *store, struct smv_volume *origin, u64 *c
 		error = smv_resolve_pending(store, origin, first, &where, miss);
 		if (error && error != -ENOENT)
 			return error;
-		pass_to(roll, first);
+		pass_to(roll, error ? first + 1 : first);
 		if (!error && smv_where_kind(where) != SMV_WHERE_LOST) {
 			*chunk = first;
 			return 0;
 		}
-		roll->place = first + 1;
 		if (!error)
 			pass_lost(roll, first);
 	}
@@ -281,8 +281,8 @@ void smv_rollback_pass(struct smv_volume *origin, u64 chunk)
 {
 	if (!smv_volume_is_rolling(origin) || origin->roll->place != chunk)
 		return;
-	origin->roll->place = chunk + 1;
 	pass_lost(origin->roll, chunk);
+	origin->roll->passed = true;
 }
 
 int smv_move(struct smv_store *store, struct smv_volume *origin, u64 chunk, struct smv_job *job,

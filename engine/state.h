@@ -23,6 +23,8 @@ struct smv_roll {
 	u64 first_lost; /* pending for ever: its data is lost; ~0: none */
 	u64 moved_chunks;
 	u64 lost_chunks;
+	bool passed; /* some of these may be read one day */
+	bool crowded; /* a write has been told to wait until the mover has gone on */
 	bool staging;
 	struct smv_ranges moved; /* in place, not known durable */
 	struct smv_ranges flushing; /* the origin's flush for these is under way */

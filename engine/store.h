@@ -444,15 +444,17 @@ int smv_stage_begin(struct smv_store *store, struct smv_volume *origin);
 int smv_stage_end(struct smv_store *store, struct smv_volume *origin, int error, u64 *lsn);
 /* Are there moved chunks whose marks are not journalled? */
 bool smv_stage_wanted(const struct smv_volume *origin);
-/* Do writes ahead of the mover wait until it has passed some of the chunks moved for others? */
+/* Have writes ahead of the mover to wait until it has passed some of the chunks moved for others? */
 bool smv_rollback_crowded(const struct smv_volume *origin);
+/* Has one been told to, since this was asked last? */
+bool smv_rollback_awaited(struct smv_volume *origin);
 /* What must be durable before a FLUSH of the origin (after stage) completes; 0: nothing. */
 u64 smv_origin_flush_lsn(const struct smv_volume *origin);
 
 /*
  * The data of a chunk that was to be moved cannot be read (its job is cancelled): the mover passes
  * it, as one whose data is lost; it stays pending until it is overwritten as a whole, or read by
- * the mover that looks again at all that it has passed.
+ * the mover that looks again, if it has passed any such one.
  */
 void smv_rollback_pass(struct smv_volume *origin, u64 chunk);
 void smv_rollback_look_again(struct smv_volume *origin);

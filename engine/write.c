@@ -117,6 +117,15 @@ bool smv_rollback_crowded(const struct smv_volume *origin)
 	return smv_volume_is_rolling(origin) && smv_write_marks(origin->roll) >= SMV_WRITERS_RANGES;
 }
 
+bool smv_rollback_awaited(struct smv_volume *origin)
+{
+	bool awaited = smv_rollback_crowded(origin) && origin->roll->crowded;
+
+	if (awaited)
+		origin->roll->crowded = false;
+	return awaited;
+}
+
 void smv_job_overwrite(struct smv_job *job)
 {
 	job->from = (struct smv_where){ .place = SMV_PLACE_ZERO };
@@ -143,8 +152,11 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	if (error && !job->whole)
 		return error;
 	job->lost = !!error;
-	if (smv_write_marks(roll) >= (chunk == roll->place ? SMV_MOVER_RANGES : SMV_WRITERS_RANGES))
+	if (smv_write_marks(roll) >=
+	    (chunk == roll->place ? SMV_MOVER_RANGES : SMV_WRITERS_RANGES)) {
+		roll->crowded = true;
 		return -EBUSY;
+	}
 	error = smv_write_preserve(store, origin, chunk, origin->roll_epoch, job, miss);
 	if (error || job->todo == SMV_TODO_COPY)
 		return error;
@@ -476,15 +488,18 @@ static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64
 	return put_entry(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), NOWHERE, lsn, miss);
 }
 
-void smv_rollback_look_again(struct smv_volume *origin)
+static void look_again(struct smv_roll *roll)
 {
-	struct smv_roll *roll = origin->roll;
-
-	if (!smv_volume_is_rolling(origin) || !roll->lost_chunks)
-		return;
 	roll->place = roll->first_lost;
 	roll->first_lost = ~0ULL;
 	roll->lost_chunks = 0;
+	roll->passed = false;
+}
+
+void smv_rollback_look_again(struct smv_volume *origin)
+{
+	if (smv_volume_is_rolling(origin) && origin->roll->passed)
+		look_again(origin->roll);
 }
 
 static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
@@ -501,8 +516,8 @@ static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64
 	job->todo = SMV_TODO_GO;
 	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
 	SMV_ASSERT(room);
-	if (job->whole && job->chunk >= origin->roll->first_lost)
-		smv_rollback_look_again(origin); /* a lost chunk may have been overwritten */
+	if (job->lost && job->chunk >= origin->roll->first_lost)
+		look_again(origin->roll);
 	origin->roll->moved_chunks++;
 	return 0;
 }

@@ -39,7 +39,7 @@ static const struct smv_disk_header *header_of(const struct level *l)
 /* Where the block is, or would be; the table has room. */
 static u64 *stray_slot(const struct smv_ck *ck, u64 block)
 {
-	u64 at = block * 0x9e3779b97f4a7c15ULL;
+	u64 at = (block * 0x9e3779b97f4a7c15ULL) >> 32;
 
 	do
 		at = (at + 1) & (ck->stray_room - 1);

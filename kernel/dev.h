@@ -223,8 +223,9 @@ struct smv_vol {
 	struct mutex stage_lock;
 	struct delayed_work move_work;
 	bool stage_asked, crowd_asked; /* by writes that wait for the mover */
-	u32 moved_unstaged, lost_looks;
+	u32 moved_unstaged;
 	unsigned long starved_since; /* the mover waits for space; 0: it does not */
+	unsigned long rests_since; /* it has nothing but what it has passed; 0: it has */
 };
 
 struct smv_target {
@@ -425,6 +426,7 @@ u32 smv_unit_get_many(struct smv_dev *dev, struct list_head *list, u32 count,
 void smv_unit_leave(struct smv_unit *unit);
 void smv_unit_put(struct smv_unit *unit);
 void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit));
+void smv_copy_zeroes(struct smv_unit *unit);
 u64 smv_copy_checksum(struct smv_unit *unit);
 void smv_unit_places(struct smv_unit *unit, struct smv_vol *vol, struct block_device *origin);
 void smv_unit_queue(struct smv_unit *unit, work_func_t work);
@@ -555,25 +557,6 @@ int smv_snapshot_flush_map(struct smv_held *held, struct bio *bio);
 /* ---- text.c ---- */
 int smv_text_decode(char *text);
 size_t smv_text_encode(char *out, size_t size, const char *text);
-
-/* ---- command.c, snapshot_command.c, listing.c ---- */
-#define SMV_REPLY_BYTES 512
-struct smv_command {
-	struct smv_dev *dev;
-	unsigned int argc; /* without the message's name */
-	char **argv;
-	char reply[SMV_REPLY_BYTES];
-	unsigned int length;
-};
-void smv_reply(struct smv_command *command, const char *format, ...) __printf(2, 3);
-struct smv_volume *smv_find_volume(struct smv_dev *dev, const char *name);
-int smv_command_snapshot(struct smv_command *command);
-int smv_command_rollback(struct smv_command *command);
-int smv_command_list(struct smv_command *command);
-int smv_command_text(struct smv_command *command, bool identity);
-int smv_command_fingerprint(struct smv_command *command);
-int smv_command_exceptions(struct smv_command *command);
-int smv_command_progress(struct smv_command *command);
 
 /* ---- message.c, status.c ---- */
 int smv_message(struct smv_dev *dev, unsigned int argc, char **argv, char *result,

@@ -162,8 +162,11 @@ static int zero_chunks(struct smv_bio *io, u64 *miss)
 	return 0;
 }
 
+/* Without space the command is said to be none, so that zeroes are written, for which the policy is. */
 static void zero_end(struct smv_bio *io, int r)
 {
+	if (r == -ENOSPC && bio_op(io->bio) == REQ_OP_WRITE_ZEROES)
+		r = -EOPNOTSUPP;
 	smv_bio_end(io, r == -ENOSPC ? BLK_STS_NOSPC : errno_to_blk_status(r));
 }
 

@@ -279,18 +279,23 @@ static void gate_job_worker(struct work_struct *work)
 		gate_job_published(unit);
 }
 
+static void gate_job_overwrite(struct work_struct *work)
+{
+	struct smv_unit *unit = container_of(work, struct smv_unit, wait.work);
+
+	DMERR_LIMIT(
+		"%s: chunk %llu of an origin, to be moved by a rollback, cannot be read: what overwrites it is kept, and snapshots taken since have lost it",
+		unit->dev->name, unit->job.chunk);
+	smv_job_overwrite(&unit->job);
+	smv_copy_zeroes(unit);
+}
+
 static void gate_job_done(struct smv_unit *unit)
 {
 	/* What overwrites all of the chunk needs nothing of what cannot be read. */
 	if (unit->read_failed && unit->job.todo == SMV_TODO_MOVE && unit->job.whole) {
-		DMERR_LIMIT(
-			"%s: chunk %llu of an origin, to be moved by a rollback, cannot be read: what overwrites it is kept, and snapshots taken since have lost it",
-			unit->dev->name, unit->job.chunk);
-		unit->read_failed = false;
-		unit->status = BLK_STS_OK;
-		unit->zero = true;
-		smv_job_overwrite(&unit->job);
-		smv_copy_start(unit, gate_job_done);
+		unit->wait.work.func = gate_job_overwrite;
+		queue_work(unit->dev->gate, &unit->wait.work);
 		return;
 	}
 	smv_unit_leave(unit);
@@ -311,17 +316,6 @@ static bool gate_goes_together(const struct smv_unit *unit)
 	       smv_compat_fua_is_direct(dev->bdev);
 }
 
-/* As long as the fastest of them took: others were interrupted. */
-static u64 gate_checksum(struct smv_unit *unit)
-{
-	u64 start = ktime_get_ns(), check = smv_copy_checksum(unit), took = ktime_get_ns() - start;
-	struct smv_dev *dev = unit->dev;
-
-	if (!READ_ONCE(dev->checksum_ns) || took < READ_ONCE(dev->checksum_ns))
-		WRITE_ONCE(dev->checksum_ns, max_t(u64, took, 1));
-	return check;
-}
-
 /* The chunk has been read: its record goes to the journal now, or when it has been copied. */
 static void gate_job_read(struct smv_unit *unit)
 {
@@ -330,7 +324,7 @@ static void gate_job_read(struct smv_unit *unit)
 
 	if (!gate_goes_together(unit))
 		return;
-	check = gate_checksum(unit);
+	check = smv_copy_checksum(unit);
 	smv_lock(dev);
 	if (gate_goes_together(unit) && !smv_job_announce(dev->store, &unit->job, check, &lsn)) {
 		unit->announced = true;

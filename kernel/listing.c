@@ -4,7 +4,7 @@
  * are idempotent, and paged by where the caller left off; a row is whole or not in
  * the reply.
  */
-#include "dev.h"
+#include "command.h"
 
 #define END_BYTES 6 /* "more\n" and its end */
 

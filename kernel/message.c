@@ -11,7 +11,7 @@
  * no volume comes up or goes down meanwhile. They wait for room in the journal
  * and for commits, never for held writes or background work.
  */
-#include "dev.h"
+#include "command.h"
 
 void smv_reply(struct smv_command *command, const char *format, ...)
 {

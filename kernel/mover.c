@@ -25,7 +25,7 @@
 #define MOVE_CHUNKS 64 /* in one run of the worker */
 #define MOVE_STAGE 512 /* moves between two stages */
 #define MOVE_AGAIN (HZ / 100 + 1)
-#define MOVE_LOOKS 10 /* seconds until it looks again at what it has passed */
+#define MOVE_RESTS (10 * HZ) /* until it looks again at what it has passed */
 
 struct mover_wait {
 	struct smv_waiter wait;
@@ -178,6 +178,16 @@ static int mover_job(struct smv_vol *vol, struct smv_unit *unit)
 	return r;
 }
 
+static bool mover_is_crowded(struct smv_vol *vol)
+{
+	bool crowded;
+
+	smv_lock(vol->dev);
+	crowded = smv_rollback_crowded(vol->volume);
+	smv_unlock(vol->dev);
+	return crowded;
+}
+
 /* The snapshots that need the chunk of the job are marked invalid, durably. */
 static int mover_drop(struct smv_dev *dev, struct smv_job *job)
 {
@@ -216,7 +226,8 @@ static int mover_chunk(struct smv_vol *vol, struct smv_unit *unit, u64 chunk, bo
 		smv_unlock(dev);
 		if (r == -EAGAIN)
 			r = smv_host_fetch(dev, miss);
-		else if (r == -ENOSPC && crowded && smv_hold_is_over(dev, &vol->starved_since))
+		else if (r == -ENOSPC && crowded && mover_is_crowded(vol) &&
+			 smv_hold_is_over(dev, &vol->starved_since))
 			r = mover_drop(dev, &unit->job);
 		else if (r == -EBUSY)
 			return r;
@@ -370,9 +381,11 @@ static int mover_run(struct smv_vol *vol, bool crowded, u32 *moved)
 /* Nothing is left but what was passed: it may be read one day. */
 static void mover_rests(struct smv_vol *vol)
 {
-	if (++vol->lost_looks < MOVE_LOOKS)
+	if (!vol->rests_since)
+		vol->rests_since = jiffies | 1;
+	if (time_before(jiffies, vol->rests_since + MOVE_RESTS))
 		return;
-	vol->lost_looks = 0;
+	vol->rests_since = 0;
 	smv_lock(vol->dev);
 	smv_rollback_look_again(vol->volume);
 	smv_unlock(vol->dev);

@@ -18,7 +18,7 @@
  */
 #include <linux/slab.h>
 
-#include "dev.h"
+#include "command.h"
 
 #define DRAIN_SECONDS 60u
 

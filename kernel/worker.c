@@ -177,10 +177,10 @@ int smv_wait_durable(struct smv_dev *dev, u64 lsn)
  */
 void smv_room_wanted(struct smv_dev *dev, struct smv_vol *vol)
 {
-	bool crowded = vol && smv_rollback_crowded(vol->origin->volume);
+	bool awaited = vol && smv_rollback_awaited(vol->origin->volume);
 	u32 wants = smv_store_wants(dev->store);
 
-	if (crowded) {
+	if (awaited) {
 		WRITE_ONCE(vol->origin->crowd_asked, true);
 		smv_mover_kick(vol->origin);
 	}
@@ -190,7 +190,7 @@ void smv_room_wanted(struct smv_dev *dev, struct smv_vol *vol)
 	}
 	if (wants & SMV_WANT_COMMIT)
 		smv_commit_kick(dev);
-	if (wants & SMV_WANT_CHECKPOINT || !(crowded || wants & SMV_WANT_COMMIT)) {
+	if (wants & SMV_WANT_CHECKPOINT || !(awaited || wants & SMV_WANT_COMMIT)) {
 		dev->checkpoint_asked = true;
 		queue_work(dev->meta, &dev->checkpoint_work);
 	}

@@ -250,7 +250,7 @@ static const struct {
 	{ EBUSY, "is in use: close what uses it and try again" },
 	{ EALREADY,
 	  "a rollback of this origin is running: wait until it is done, see snapmv status" },
-	{ ENODATA, "the snapshot has lost some chunks: write them anew on the origin to end it" },
+	{ ENODATA, "chunks are lost or cannot be read: write them anew on the origin to end it" },
 	{ ESHUTDOWN, "was deactivated, its data moves on when it is active again: activate it" },
 	{ EROFS, "the store is read-only: make its device writable" },
 	{ EIO,

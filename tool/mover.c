@@ -46,7 +46,7 @@ static int copy(struct mover *m, const struct smv_job *job)
 				     m->chunk_bytes);
 	else if (job->from.place == SMV_PLACE_ORIGIN)
 		rc = smv_device_read(m->device, in_place, m->data, bytes);
-	m->unread = rc && job->from.place == SMV_PLACE_ORIGIN;
+	m->unread = rc != 0;
 	if (rc)
 		return rc;
 	if (job->todo == SMV_TODO_MOVE)
@@ -65,7 +65,10 @@ static int do_job(struct mover *m, struct smv_job *job)
 
 	if (rc && !lost) {
 		smv_job_cancel(m->host->store, job);
-		return rc;
+		if (!move || !m->unread)
+			return rc;
+		smv_rollback_pass(m->origin, job->chunk);
+		return -ENODATA;
 	}
 	/* what cannot be read any more is lost to the snapshots that need it, as by the module */
 	do
@@ -91,7 +94,7 @@ static int move_chunk(struct mover *m, u64 chunk)
 			return rc;
 		rc = do_job(m, &job);
 		if (rc && rc != -ESTALE)
-			return rc;
+			return rc == -ENODATA ? 0 : rc;
 	}
 }
 

@@ -23,26 +23,39 @@ static void lose(u64 chunk)
 	EXPECT_EQ(rc, 0);
 }
 
-/* Rolling back to a; of @chunks pending ones, each the second, the first is lost. */
-static void begin(u64 chunks)
+static void format(u64 chunks)
 {
 	struct smv_add add = { .name = "data", .identity = "", .sectors = 2 * chunks * 8 };
-	struct smv_volume *a;
 	u64 lsn;
 
 	memory_format(&memory, 1ULL << 16, 1, "lost");
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
 	origin = smv_volume_origin(memory.store, "data");
-	EXPECT_EQ(memory_snapshot(&memory, origin, "a", &a), 0);
-	lose(0);
-	for (u64 i = 1; i < chunks; i++) {
+}
+
+/* First writes of every second chunk from @from on, below @end. */
+static void write_chunks(u64 from, u64 end)
+{
+	for (u64 chunk = from; chunk < end; chunk += 2) {
 		struct smv_job job = { 0 };
 
-		EXPECT_EQ(memory_origin_write(&memory, origin, 2 * i, &job), 0);
+		EXPECT_EQ(memory_origin_write(&memory, origin, chunk, &job), 0);
 		EXPECT_EQ(memory_job_done(&memory, &job), 0);
 	}
 	EXPECT_EQ(memory_commit(&memory), 0);
+}
+
+/* Rolling back to a; of @chunks pending ones, each the second, the first is lost. */
+static void begin(u64 chunks)
+{
+	struct smv_volume *a;
+	u64 lsn;
+
+	format(chunks);
+	EXPECT_EQ(memory_snapshot(&memory, origin, "a", &a), 0);
+	lose(0);
+	write_chunks(2, 2 * chunks);
 	EXPECT_EQ(smv_rollback(memory.store, origin, a, NULL, 1, &lsn), 0);
 	EXPECT_EQ(memory_commit(&memory), 0);
 }
@@ -133,6 +146,29 @@ UNIT_TEST(what_is_moved_behind_a_lost_chunk_is_one_range)
 	EXPECT_EQ(move_all(), CHUNKS - 1);
 	EXPECT_EQ(origin->roll->marked.count, 1);
 	EXPECT_EQ(finish(), -EINPROGRESS);
+	overwrite();
+	EXPECT_EQ(next(&chunk), -ENOENT);
+	stage();
+	EXPECT_EQ(finish(), 0);
+	memory_free(&memory);
+}
+
+/* An older snapshot has an entry for every second chunk: the mover looks at all of them. */
+UNIT_TEST(what_needs_no_move_behind_a_lost_chunk_is_one_range_with_it)
+{
+	struct smv_volume *o, *a;
+	u64 lsn, chunk;
+
+	format(CHUNKS);
+	EXPECT_EQ(memory_snapshot(&memory, origin, "o", &o), 0);
+	write_chunks(2, 2 * CHUNKS);
+	EXPECT_EQ(memory_snapshot(&memory, origin, "a", &a), 0);
+	lose(0);
+	write_chunks(2 * CHUNKS - 6, 2 * CHUNKS);
+	EXPECT_EQ(smv_rollback(memory.store, origin, a, NULL, 1, &lsn), 0);
+	EXPECT_EQ(memory_commit(&memory), 0);
+	EXPECT_EQ(move_all(), 3);
+	EXPECT_EQ(origin->roll->marked.count, 1);
 	overwrite();
 	EXPECT_EQ(next(&chunk), -ENOENT);
 	stage();

@@ -1,7 +1,7 @@
 # Writes ahead of a rollback that waits for space wait for it, when as many separate chunks have been
 # moved for them as can be marked. The store can be suspended meanwhile, and so can the origin; when
 # the policy becomes to drop what needs space, the rollback does, and lets them go.
-# timeout: 90
+# timeout: 180
 
 mkdisk data 32M
 mkdisk other 64M

@@ -26,3 +26,22 @@ must stamp check /dev/mapper/s0-data@a --map a.map
 ! stamp check /dev/mapper/s0-data@before --map o.map --from 0 --count 96 >out 2>&1 ||
 	fail 'what could not be read was kept'
 must stamp check /dev/mapper/s0-data@before --map o.map --from 96 --count 1000
+
+# What is to be moved cannot be read on the store: the rest is moved. It is a rollback that goes on until
+# the chunk can be read.
+smv snapshot data c
+cp a.map c.map
+stamp write /dev/mapper/s0-data --tag 3 --from 0 --count 96
+smv deactivate s0
+at=$(snapmv dump "$store" | sed -n 's/^exception volume=1 chunk=1 .* at=\([0-9]*\) .*/\1/p' | tail -1)
+sector=$((at * 32)) end=$((at * 32 + 32))
+dm_make hole "0 $sector linear $store 0
+$sector 32 error
+$end $((32768 - end)) linear $store $end"
+mustfail 'are lost or cannot be read' snapmv rollback --wait --no-undo -S /dev/mapper/hole data@c
+must stamp check "$data" --map c.map --from 0 --count 32
+must stamp check "$data" --map c.map --from 64
+dm_remove hole
+smv activate "$store"
+wait_for 20 is s0-data rolling 0
+must stamp check /dev/mapper/s0-data --map c.map

@@ -17,7 +17,7 @@ calm data
 wait_for 20 is s0 lost 1
 
 say 'a chunk is lost'
-mustfail 'lost some chunks.*write them anew' snapmv rollback --wait --undo back data@a
+mustfail 'are lost or cannot be read.*write them anew' snapmv rollback --wait --undo back data@a
 eq "$(field s0-data rolling)" 1
 stamp write /dev/mapper/s0-data --tag 3 --from 512 --count 32
 wait_for 20 is s0-data rolling 0

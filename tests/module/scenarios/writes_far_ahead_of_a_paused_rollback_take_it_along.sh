@@ -1,6 +1,6 @@
 # Writes ahead of a paused rollback mark what was moved for them. When as many separate chunks are
 # marked as can be, the rollback goes on, paused as it is, as far as the writes need it; no farther.
-# timeout: 90
+# timeout: 180
 
 mkdisk data 32M
 mkdisk store 64M

@@ -34,6 +34,7 @@ struct smv_alloc {
 	u64 meta_free_blocks; /* free for nodes in metadata chunks */
 	u64 reserve_blocks; /* kept back for metadata */
 	bool checkpointing;
+	u64 taken_blocks; /* for nodes of the running checkpoint; of the last one, if none runs */
 	u64 generation; /* of the running checkpoint */
 	void *private; /* see alloc_private.h */
 };

@@ -26,7 +26,7 @@
  *
  * Weak side: a metadata chunk with one used block holds the whole chunk; known
  * metadata chunks are those of loaded groups, so right after activation nodes
- * may begin a new chunk although others have room.
+ * may begin a new chunk although others have room. All others are loaded before there is none.
  */
 #include "alloc_private.h"
 
@@ -139,6 +139,7 @@ static u64 meta_take(struct smv_alloc *alloc, struct smv_alloc_meta *meta)
 	meta->used[at / 64] |= 1ULL << (at % 64);
 	meta->used_count++;
 	alloc->meta_free_blocks--;
+	alloc->taken_blocks++;
 	meta_changed(alloc, meta);
 	return meta->chunk * alloc->geometry.chunk_blocks + at;
 }
@@ -181,6 +182,15 @@ static bool meta_group(struct smv_alloc *alloc, bool loaded, u64 *number)
 	return false;
 }
 
+/* One that is not in memory may have free blocks, or room for more chunks than its share says. */
+static bool unknown_group(const struct smv_alloc *alloc, u64 *number)
+{
+	for (*number = 0; *number < alloc->geometry.groups; ++*number)
+		if (!alloc->group[*number].loaded)
+			return true;
+	return false;
+}
+
 static void meta_make(struct smv_alloc *alloc, u64 number)
 {
 	struct smv_alloc_group *group = &alloc->group[number];
@@ -204,7 +214,8 @@ int smv_alloc_take_block(struct smv_alloc *alloc, u64 *block, u64 *miss)
 
 	SMV_ASSERT(alloc->checkpointing && !smv_alloc_private(alloc)->writing);
 	while (!meta) {
-		if (!meta_group(alloc, true, &number) && !meta_group(alloc, false, &number))
+		if (!meta_group(alloc, true, &number) && !meta_group(alloc, false, &number) &&
+		    !unknown_group(alloc, &number))
 			return -ENOSPC;
 		err = smv_alloc_group_load(alloc, number, miss);
 		if (!err)
@@ -264,6 +275,7 @@ void smv_alloc_cut(struct smv_alloc *alloc, u64 generation)
 	p->freed_cut = alloc->freed_count;
 	p->writing = false;
 	p->table_scan = 0;
+	alloc->taken_blocks = 0;
 	alloc->generation = generation;
 	alloc->checkpointing = true;
 }

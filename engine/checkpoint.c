@@ -25,6 +25,7 @@
 #include "checkpoint.h"
 
 #include "preserved.h"
+#include "room.h"
 #include "unproven.h"
 
 #define OVERLAY_DEFAULT 131072u
@@ -109,7 +110,8 @@ bool smv_checkpoint_wanted(const struct smv_store *store)
 
 	return smv_journal_used(&store->journal) > store->geometry.journal_blocks / 2 ||
 	       exceptions->count > store->overlay_limit / 2 ||
-	       volumes->count > SMV_VOLUME_CHANGES / 2 || smv_unproven_cut_is_due(store);
+	       volumes->count > SMV_VOLUME_CHANGES / 2 || smv_unproven_cut_is_due(store) ||
+	       smv_room_cut_is_due(store);
 }
 
 /* ---- the cut ----------------------------------------------------------- */
@@ -150,6 +152,7 @@ static int begin(struct smv_store *store, bool clean)
 	checkpoint->merging = false;
 	checkpoint->writing = false;
 	checkpoint->clean = clean;
+	store->room_short = false;
 	fill_super_at_cut(store, clean);
 	smv_map_freeze(&store->exceptions);
 	smv_map_freeze(&store->volumes);
@@ -243,7 +246,7 @@ static void finish(struct smv_store *store)
 	smv_map_thaw(&store->volumes, &checkpoint->volumes);
 	smv_alloc_done(&store->alloc);
 	smv_journal_release(&store->journal, checkpoint->cut);
-	smv_command_set_reserve(store);
+	smv_room_set(store);
 	store->doubts = 0;
 	checkpoint->done_lsn = checkpoint->lsn;
 	checkpoint->done++;

@@ -12,6 +12,7 @@
 #include "command.h"
 
 #include "preserved.h"
+#include "room.h"
 
 /* ---- names ---------------------------------------------------------------- */
 
@@ -49,14 +50,6 @@ bool smv_name_is_snapshot(const char *name)
 }
 
 /* ---- what all need --------------------------------------------------------- */
-
-void smv_command_set_reserve(struct smv_store *store)
-{
-	u64 need = smv_tree_need(&store->exceptions.tree, store->overlay_limit) +
-		   smv_tree_need(&store->volumes.tree, store->volume_count + SMV_SNAPSHOT_PARTS);
-
-	smv_alloc_set_reserve(&store->alloc, 2 * need);
-}
 
 static void copy_text(char *to, const char *from, size_t bytes)
 {
@@ -101,7 +94,7 @@ static int room_for_volumes(struct smv_store *store, u32 more)
 	if (store->volume_count + more > store->limits.volumes ||
 	    !smv_alloc_available(&store->alloc))
 		return -ENOSPC;
-	return smv_record_room(store, more);
+	return smv_room_for_volumes(store, more);
 }
 
 /* ---- origins --------------------------------------------------------------- */
@@ -128,7 +121,7 @@ int smv_add(struct smv_store *store, const struct smv_add *add, u64 *lsn)
 	copy_text(origin->identity, add->identity, sizeof(origin->identity));
 	place(store, origin, NULL, 0);
 	*lsn = smv_record_volume(store, origin);
-	smv_command_set_reserve(store);
+	smv_room_set(store);
 	return 0;
 }
 
@@ -255,7 +248,7 @@ int smv_snapshot(struct smv_store *store, const struct smv_snapshot_part *part, 
 	}
 	for (i = 0; i < parts; i++)
 		*lsn = take(store, made[i], part[i].of);
-	smv_command_set_reserve(store);
+	smv_room_set(store);
 	return 0;
 
 no_memory:
@@ -337,7 +330,7 @@ int smv_rollback(struct smv_store *store, struct smv_volume *origin, struct smv_
 	origin->roll_source = snapshot->number;
 	origin->roll_lsn = smv_record_volume(store, origin);
 	*lsn = origin->roll_lsn;
-	smv_command_set_reserve(store);
+	smv_room_set(store);
 	return 0;
 }
 

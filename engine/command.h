@@ -5,9 +5,6 @@
 
 #include "clean.h"
 
-/* Recomputes what is kept back for metadata; after whatever adds volumes or nodes. */
-void smv_command_set_reserve(struct smv_store *store);
-
 /* Are these settings that a store may have? */
 bool smv_command_is_possible(const struct smv_settings *settings);
 

@@ -25,6 +25,7 @@
  */
 #include "open.h"
 
+#include "room.h"
 #include "unproven.h"
 
 enum phase {
@@ -478,7 +479,7 @@ static int open_marks(struct smv_store *store, struct smv_opening *opening, u64 
 	}
 	for (volume = store->first; volume; volume = volume->list_next)
 		smv_volume_count(volume);
-	smv_command_set_reserve(store);
+	smv_room_set(store);
 	smv_checkpoint_begin_incarnation(store);
 	return 0;
 }

@@ -16,6 +16,8 @@
  */
 #include "record_private.h"
 
+#include "room.h"
+
 #define ENTRY_BYTES ((u32)sizeof(struct smv_disk_record_rekey))
 #define VOLUME_BYTES ((u32)sizeof(struct smv_disk_volume))
 
@@ -37,31 +39,14 @@ int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes)
 	    smv_map_active(&store->exceptions)->count + changes > store->overlay_limit ||
 	    (volumes && smv_map_active(&store->volumes)->count + volumes > SMV_VOLUME_CHANGES))
 		return -EBUSY;
+	error = smv_room_for_records(store, changes, volumes);
+	if (error)
+		return error;
 	error = smv_map_reserve(&store->exceptions, changes);
 	if (!error)
 		error = smv_map_reserve(&store->volumes, volumes);
 	/* A checkpoint empties what there is, and each overlay has some: room comes. */
 	return error == -ENOMEM ? -EBUSY : error;
-}
-
-/* Changes of exceptions that a checkpoint may have to take: what the overlay and the ring can hold. */
-static u64 most_exceptions(const struct smv_store *store)
-{
-	/* A re-keying is one record and two changes. */
-	size_t each = (sizeof(struct smv_disk_record) + ENTRY_BYTES) / 2;
-	u64 ring = store->geometry.journal_blocks * (SMV_JOURNAL_RECORD_BYTES / each);
-
-	return ring < store->overlay_limit ? ring : store->overlay_limit;
-}
-
-int smv_record_room(const struct smv_store *store, u32 more)
-{
-	u64 need = smv_tree_need(&store->exceptions.tree, most_exceptions(store)) +
-		   smv_tree_need(&store->volumes.tree, store->volume_count + more);
-
-	if (smv_alloc_meta_room(&store->alloc) >= need)
-		return 0;
-	return store->volumes.frozen ? -EBUSY : -ENOSPC;
 }
 
 static void damaged(struct smv_store *store, const char *what)
@@ -134,6 +119,7 @@ int smv_record_get(struct smv_store *store, const struct smv_key *key, struct sm
 static void count(struct smv_store *store, struct smv_volume *volume, u64 by)
 {
 	volume->exceptions += by;
+	store->counts_dirty += !volume->count_dirty;
 	volume->count_dirty = true;
 	store->exception_count += by;
 }
@@ -291,6 +277,7 @@ void smv_apply_volume(struct smv_store *store, struct smv_volume *volume,
 	smv_volume_encode(volume, disk);
 	smv_map_put(&store->volumes, &key, disk);
 	smv_recent_forget_all(&store->recent);
+	store->counts_dirty -= volume->count_dirty;
 	volume->count_dirty = false;
 }
 
@@ -349,12 +336,8 @@ int smv_record_counts(struct smv_store *store)
 {
 	struct smv_disk_volume disk;
 	struct smv_volume *volume;
-	u32 dirty = 0;
-	int error;
+	int error = smv_map_reserve(&store->volumes, store->counts_dirty);
 
-	for (volume = store->first; volume; volume = volume->list_next)
-		dirty += volume->count_dirty;
-	error = smv_map_reserve(&store->volumes, dirty);
 	if (error)
 		return error;
 	for (volume = store->first; volume; volume = volume->list_next)

@@ -17,14 +17,6 @@
 int smv_record_reserve(struct smv_store *store, u32 entries, u32 volumes);
 
 /*
- * Chunks may be free that metadata cannot take, since a group lists only so many. Would a checkpoint
- * find room for its nodes by whose cut all volumes and @more new ones have changed (any may be
- * deleted, which must not fail), and as many exceptions as can? 0; -ENOSPC; -EBUSY: perhaps
- * when the running one has ended. For what makes metadata grow without taking chunks.
- */
-int smv_record_room(const struct smv_store *store, u32 more);
-
-/*
  * Exceptions of @volume. @was: what the key held (SMV_WHERE_NONE: nothing);
  * a chunk given up becomes reusable when the record is durable. The bitmaps of
  * all chunks concerned are in memory (smv_alloc_ready()). Each returns its lsn.

@@ -173,6 +173,9 @@ struct smv_store {
 	u64 next_volume;
 	u64 exception_count;
 	u32 volume_count;
+	u32 counts_dirty; /* volumes with count_dirty */
+	u64 room_enough; /* for metadata, whatever may change: see room.c */
+	bool room_short; /* somebody was refused a change for want of it since the last cut */
 	u32 origins, snapshots, ghosts;
 	u32 passes; /* volumes with SMV_VOLUME_PASS */
 	struct smv_volume *pass_first, *pass_end;

@@ -34,6 +34,12 @@
  *    internals:  I = 2 (internals + depth), or 2 r for each level
  *    above them: 2/cap(internal) of the growth of each level below, in all
  *                less than (L + I + S)/32, and one a level for a new top.
+ * What is left of that behind the merge, smv_tree_grow(): a run of n entries had ceil(n/cap) nodes
+ * at least before its i entries came in, so that each run adds at most one, and all of them r/cap.
+ *
+ * The most nodes that a tree comes to, smv_tree_loosest(): what a merge writes or leaves beside what it
+ * has written is half full, but for the last child of a node, one of 43 at most if its parent
+ * is half full; a sixteenth more has room for those, for parents that were joined, and for the nodes above.
  *
  * Crash: nothing is written here.
  *
@@ -346,4 +352,24 @@ u64 smv_tree_need(const struct smv_tree *tree, u64 records)
 	u64 all = least(by_nodes, by_entries) + internals;
 
 	return records ? all + all / 32 + SMV_TREE_DEPTH_MAX : 0;
+}
+
+void smv_tree_grow(struct smv_tree *tree, u64 records)
+{
+	u64 nodes = tree->leaves + tree->internals;
+	u64 leaves = least(records, nodes / 2 + 1) +
+		     smv_port_div(records, smv_tree_capacity(tree->value_bytes, 0)) + 1;
+
+	if (!records)
+		return;
+	tree->internals += least(records, tree->internals / 2) + leaves / 32 + SMV_TREE_DEPTH_MAX;
+	tree->leaves += leaves;
+	tree->entries += records;
+}
+
+u64 smv_tree_loosest(const struct smv_tree *tree)
+{
+	u64 leaves = smv_port_div(tree->entries, smv_tree_capacity(tree->value_bytes, 0) / 2);
+
+	return leaves + leaves / 16 + 2;
 }

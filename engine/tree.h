@@ -46,6 +46,10 @@ int smv_tree_le(struct smv_tree *tree, const struct smv_key *key, struct smv_key
 
 /* Nodes that merging @records records can write at most: see tree.c for why. */
 u64 smv_tree_need(const struct smv_tree *tree, u64 records);
+/* Makes leaves, internals and entries of @tree the most that merging @records records can leave. */
+void smv_tree_grow(struct smv_tree *tree, u64 records);
+/* Nodes that a tree of as many entries has at most, in whatever order they came and others went. */
+u64 smv_tree_loosest(const struct smv_tree *tree);
 
 /*
  * The node that @pointer means: 0, -EAGAIN (*miss), -EUCLEAN. Valid until the next

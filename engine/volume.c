@@ -281,6 +281,7 @@ void smv_volume_remove(struct smv_store *store, struct smv_volume *volume)
 		smv_volume_unlink(volume);
 	number_remove(store, volume);
 	store->volume_count--;
+	store->counts_dirty -= volume->count_dirty;
 	store->exception_count -= volume->exceptions;
 	smv_volume_free(store, volume);
 }

@@ -27,6 +27,7 @@
  */
 #include "write.h"
 
+#include "room.h"
 #include "unproven.h"
 
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
@@ -85,6 +86,14 @@ bool smv_origin_has_readers(struct smv_store *store, struct smv_volume *origin)
 	return origin->readers != 0;
 }
 
+/* A chunk for a job that will make an exception. */
+static int hold(struct smv_store *store, struct smv_store_chunk *chunk, u64 *miss)
+{
+	int error = smv_alloc_available(&store->alloc) ? smv_room_for_exception(store) : -ENOSPC;
+
+	return error ? error : smv_alloc_hold(&store->alloc, chunk, miss);
+}
+
 /* ---- origins ----------------------------------------------------------- */
 
 int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 epoch,
@@ -104,7 +113,7 @@ int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 c
 		return -EROFS;
 	job->key = (struct smv_key){ origin->number, chunk, epoch };
 	job->from = in_place;
-	error = smv_alloc_hold(&store->alloc, &job->to, miss);
+	error = hold(store, &job->to, miss);
 	if (error == -ENOSPC && job->dropped == epoch)
 		return 0;
 	if (!error)
@@ -367,7 +376,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 			return error;
 	}
 	job->todo = SMV_TODO_NEW;
-	return smv_alloc_hold(&store->alloc, &job->to, miss);
+	return hold(store, &job->to, miss);
 }
 
 int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 chunk, u64 *lsn,
@@ -385,7 +394,7 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 	if (smv_where_kind(was) == SMV_WHERE_ZERO)
 		return 0;
 	if (smv_where_kind(was) == SMV_WHERE_NONE) {
-		error = smv_alloc_available(&store->alloc) ? smv_record_room(store, 0) : -ENOSPC;
+		error = smv_alloc_available(&store->alloc) ? smv_room_for_zero(store) : -ENOSPC;
 		if (error)
 			return error;
 	}

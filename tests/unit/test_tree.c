@@ -75,13 +75,19 @@ static void put(u32 n, u32 version)
 static void checkpoint(void)
 {
 	u64 need = smv_tree_need(&rig.tree, overlay.count);
+	struct smv_tree most = rig.tree;
 
+	smv_tree_grow(&most, overlay.count);
 	walked = 0;
 	rig_checkpoint(&overlay, meet);
 	while (walked < KEYS && !model[walked])
 		walked++;
 	EXPECT_EQ(walked, KEYS);
 	EXPECT_LE(rig.nodes, need);
+	EXPECT_LE(rig.tree.leaves, most.leaves);
+	EXPECT_LE(rig.tree.internals, most.internals);
+	EXPECT_LE(rig.tree.entries, most.entries);
+	EXPECT_LE(rig.tree.leaves + rig.tree.internals, smv_tree_loosest(&rig.tree));
 	smv_overlay_clear(&overlay);
 }
 

@@ -333,7 +333,7 @@ struct smv_job {
  * the first call for a write and then keeps it. todo is GO, COPY (of what is in
  * place: preserve it) or MOVE (the chunk is pending in a rollback; COPY may come
  * first). After GO: wait for fall-through reads of the chunk, then issue.
- * -ENOSPC: full: hold the write, or smv_drop(); -EBUSY: stage, commit or
+ * -ENOSPC: full, of data or of metadata: hold the write, or smv_drop(); -EBUSY: stage, commit or
  * checkpoint, call again; -EAGAIN; -EUCLEAN.
  * -EROFS: it would need one of these. -EIO: the store has failed. Then the origin goes on
  * (smv_write_failed()).

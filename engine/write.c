@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Writes. A write asks what its chunk needs; while that is a job, the host does
- * the job's data I/O, publishes it, waits as told and asks again, until the
+ * What writes need. A write asks what its chunk needs; while that is a job, the host does
+ * the job's data I/O, publishes it (write_jobs.c), waits as told and asks again, until the
  * answer is GO. So each answer rests on the state of that moment, and nothing
  * is held over a wait but the job's own store chunk, which no record mentions.
  *
@@ -11,11 +11,8 @@
  *   snapshot: OVERWRITE                   its entry of this epoch has a chunk
  *             NEW                         else
  *
- * I-COPY-FIRST: an exception is recorded after its copy has completed (but see unproven.c).
  * I-COMMIT-FIRST: the origin's write is issued after that record is durable.
  * I-READ-ONLY: where a record would be needed the write is refused.
- * I-RECHECK: publishing decides anew whether the copy is still needed.
- * I-ABSENT: it searches no tree for what cannot be there since the write looked.
  * I-ROLL-LABEL: before a MOVE what is in place is kept with the rollback's epoch.
  * I-DROP: where there is no space, snapshots are invalid before they lose a chunk.
  * I-ZERO: a discarded chunk of a snapshot leaves an entry, which reads as zeroes.
@@ -28,7 +25,6 @@
 #include "write.h"
 
 #include "room.h"
-#include "unproven.h"
 
 #define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 #define DROP_STEP 64u /* volumes looked at in one step */
@@ -270,8 +266,7 @@ int smv_drop(struct smv_store *store, struct smv_job *job, u64 *cursor, u64 *lsn
 
 /* ---- snapshots ----------------------------------------------------------- */
 
-/* Value of exactly this key; SMV_WHERE_NONE if there is none. Its chunk's bitmap is in memory. */
-static int get_entry(struct smv_store *store, const struct smv_key *key, u64 *where, u64 *miss)
+int smv_write_get(struct smv_store *store, const struct smv_key *key, u64 *where, u64 *miss)
 {
 	struct smv_store_chunk chunk;
 	struct smv_value value;
@@ -310,9 +305,8 @@ static int find_superseded(struct smv_store *store, const struct smv_volume *vol
 	return smv_where_is_chunk(value.where) ? smv_alloc_ready(&store->alloc, chunk, miss) : 0;
 }
 
-/* The entry that @was there, if any, and the bitmap of its chunk are known. */
-static int put_entry(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
-		     u64 where, u64 was, u64 *lsn, u64 *miss)
+int smv_write_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		  u64 where, u64 was, u64 *lsn, u64 *miss)
 {
 	struct smv_key old;
 	u64 superseded;
@@ -357,7 +351,7 @@ int smv_snapshot_write(struct smv_store *store, struct smv_volume *snapshot, u64
 	if (error)
 		return error;
 	begin_job(job, snapshot, chunk, whole);
-	error = get_entry(store, &job->key, &where, miss);
+	error = smv_write_get(store, &job->key, &where, miss);
 	if (error)
 		return error;
 	if (smv_where_is_chunk(where)) {
@@ -387,7 +381,7 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 	int error = check_snapshot(store, snapshot);
 
 	if (!error)
-		error = get_entry(store, &key, &was, miss);
+		error = smv_write_get(store, &key, &was, miss);
 	if (error)
 		return error;
 	*lsn = 0;
@@ -398,210 +392,5 @@ int smv_snapshot_zero(struct smv_store *store, struct smv_volume *snapshot, u64 
 		if (error)
 			return error;
 	}
-	return put_entry(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was, lsn, miss);
-}
-
-/* ---- the ends of jobs -------------------------------------------------------- */
-
-void smv_job_cancel(struct smv_store *store, struct smv_job *job)
-{
-	if (job->unproven)
-		smv_unproven_fail(store, job->unproven - 1);
-	else if (job->todo == SMV_TODO_COPY || job->todo == SMV_TODO_NEW)
-		smv_alloc_unhold(&store->alloc, job->to);
-	job->unproven = 0;
-	job->todo = SMV_TODO_GO;
-}
-
-static int cancelled(struct smv_store *store, struct smv_job *job, int error)
-{
-	smv_job_cancel(store, job);
-	return error;
-}
-
-/* Is the epoch that the job's exception is labelled with still the one to be served? */
-static bool is_stale(const struct smv_job *job)
-{
-	const struct smv_volume *volume = job->volume;
-
-	if (job->key.epoch == volume->epoch)
-		return false;
-	return !smv_volume_is_rolling(volume) || job->key.epoch != volume->roll_epoch;
-}
-
-static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
-{
-	bool need;
-	int error;
-
-	if (is_stale(job))
-		return cancelled(store, job, -ESTALE);
-	error = smv_resolve_need(store, job->volume, job->chunk, 0, job->key.epoch, &need, miss);
-	if (error)
-		return error;
-	if (!need)
-		return cancelled(store, job, 0);
-	/* Needed: so there is no entry of this epoch. */
-	error = put_entry(store, job->volume, &job->key, where, NOWHERE, lsn, miss);
-	if (!error)
-		job->todo = SMV_TODO_GO;
-	return error;
-}
-
-/* Is there certainly no entry of the job's key, as when it was given? Asks no tree. */
-static bool is_still_absent(const struct smv_store *store, const struct smv_job *job)
-{
-	const struct smv_map *map = &store->exceptions;
-
-	return job->merges == map->merges + 1 && !smv_map_is_changed(map, &job->key);
-}
-
-static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
-{
-	u64 was = NOWHERE;
-	int error = is_still_absent(store, job) ? 0 : get_entry(store, &job->key, &was, miss);
-
-	if (error)
-		return error;
-	if (smv_where_is_chunk(was))
-		return cancelled(store, job, -ESTALE);
-	error = put_entry(store, job->volume, &job->key, where, was, lsn, miss);
-	if (!error)
-		job->todo = SMV_TODO_GO;
-	return error;
-}
-
-static int new_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	if (smv_volume_is(job->volume, SMV_VOLUME_INVALID | SMV_VOLUME_DEAD))
-		return cancelled(store, job, -EIO);
-	if (job->key.epoch != job->volume->epoch)
-		return cancelled(store, job, -ESTALE);
-	return publish(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
-}
-
-/*
- * I-LOST-STAYS. Zeroes are in place of a chunk that is lost. It is, too, to the snapshots taken since the rollback
- * began, which read it as the origin did. The mark that lets them read in place follows in the journal.
- */
-static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	struct smv_volume *origin = job->volume;
-	struct smv_key key = { origin->number, job->chunk, origin->epoch };
-	bool need;
-	int error = smv_resolve_need(store, origin, job->chunk, origin->roll_epoch, origin->epoch,
-				     &need, miss);
-
-	if (error || !need)
-		return error;
-	return put_entry(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), NOWHERE, lsn, miss);
-}
-
-static void look_again(struct smv_roll *roll)
-{
-	roll->place = roll->first_lost;
-	roll->first_lost = ~0ULL;
-	roll->lost_chunks = 0;
-	roll->passed = false;
-}
-
-void smv_rollback_look_again(struct smv_volume *origin)
-{
-	if (smv_volume_is_rolling(origin) && origin->roll->passed)
-		look_again(origin->roll);
-}
-
-static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	struct smv_volume *origin = job->volume;
-	bool room;
-	int error;
-
-	if (origin->roll_volume != job->key.volume)
-		return cancelled(store, job, -ESTALE);
-	error = job->lost ? keep_lost(store, job, lsn, miss) : 0;
-	if (error)
-		return error;
-	job->todo = SMV_TODO_GO;
-	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
-	SMV_ASSERT(room);
-	if (job->lost && job->chunk >= origin->roll->first_lost)
-		look_again(origin->roll);
-	origin->roll->moved_chunks++;
-	return 0;
-}
-
-int smv_job_announce(struct smv_store *store, struct smv_job *job, u64 check, u64 *lsn)
-{
-	struct smv_volume *origin = job->volume;
-	u64 miss;
-	u32 place;
-	bool need;
-	int error;
-
-	*lsn = 0;
-	if (store->failed || job->todo != SMV_TODO_COPY || is_stale(job) ||
-	    smv_volume_is_rolling(origin) ||
-	    smv_resolve_need(store, origin, job->chunk, 0, job->key.epoch, &need, &miss) || !need)
-		return -EBUSY;
-	error = smv_unproven_announce(store, origin, &job->key,
-				      smv_where(SMV_WHERE_CHUNK, job->to.no), check, &place, lsn);
-	if (!error)
-		job->unproven = place + 1;
-	return error;
-}
-
-/* What was announced is there, whatever has changed since: the journal says so. */
-static int announced_done(struct smv_store *store, struct smv_job *job, u64 *miss)
-{
-	int error = smv_alloc_ready(&store->alloc, job->to, miss);
-
-	if (error)
-		return error;
-	smv_unproven_prove(store, &job->key, smv_where(SMV_WHERE_CHUNK, job->to.no),
-			   job->unproven - 1);
-	job->unproven = 0;
-	job->todo = SMV_TODO_GO;
-	return 0;
-}
-
-static int job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	switch (job->todo) {
-	case SMV_TODO_COPY:
-		return copy_done(store, job, smv_where(SMV_WHERE_CHUNK, job->to.no), lsn, miss);
-	case SMV_TODO_NEW:
-		return new_done(store, job, lsn, miss);
-	case SMV_TODO_MOVE:
-		return move_done(store, job, lsn, miss);
-	default:
-		return 0;
-	}
-}
-
-int smv_job_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	int error;
-
-	*lsn = 0;
-	if (store->failed)
-		return cancelled(store, job, -EIO);
-	if (job->unproven)
-		return announced_done(store, job, miss);
-	error = job_done(store, job, lsn, miss);
-	return error && error != -EBUSY && error != -EAGAIN ? cancelled(store, job, error) : error;
-}
-
-int smv_job_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
-{
-	struct smv_store_chunk held = job->to;
-	int error;
-
-	*lsn = 0;
-	if (store->failed)
-		return cancelled(store, job, -EIO);
-	error = copy_done(store, job, smv_where(SMV_WHERE_LOST, 0), lsn, miss);
-	if (!error && *lsn)
-		smv_alloc_unhold(&store->alloc, held);
-	return error;
+	return smv_write_put(store, snapshot, &key, smv_where(SMV_WHERE_ZERO, 0), was, lsn, miss);
 }

@@ -28,6 +28,16 @@ int smv_write_place(u64 where, struct smv_where *place);
 int smv_write_preserve(struct smv_store *store, struct smv_volume *origin, u64 chunk, u64 epoch,
 		       struct smv_job *job, u64 *miss);
 
+/* Value of exactly this key; SMV_WHERE_NONE if there is none. Its chunk's bitmap is in memory then. -EAGAIN, -EUCLEAN. */
+int smv_write_get(struct smv_store *store, const struct smv_key *key, u64 *where, u64 *miss);
+
+/*
+ * Records an exception of a chunk written, with what it ends. The entry that @was there, if any, and the
+ * bitmap of its chunk are known. -EBUSY: no room for the record now; -EAGAIN, -EUCLEAN.
+ */
+int smv_write_put(struct smv_store *store, struct smv_volume *volume, const struct smv_key *key,
+		  u64 where, u64 was, u64 *lsn, u64 *miss);
+
 /* The next job for a chunk that is pending: COPY, then MOVE; GO: it is not pending. */
 int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 chunk,
 		      struct smv_job *job, u64 *miss);

@@ -161,21 +161,22 @@ bool smv_device_same(const struct smv_device *a, const struct smv_device *b)
 
 /* -- transfers ---------------------------------------------------------- */
 
-static int transfer(struct smv_device *device, bool write, u64 offset, size_t bytes)
+/* @least of @bytes will do: the device may end before them. */
+static int transfer(struct smv_device *device, bool write, u64 offset, size_t bytes, size_t least)
 {
 	u8 *p = device->bounce;
+	size_t done = 0;
 
-	while (bytes) {
-		ssize_t n = write ? pwrite(device->fd, p, bytes, (off_t)offset) :
-				    pread(device->fd, p, bytes, (off_t)offset);
+	while (done < least) {
+		off_t at = (off_t)(offset + done);
+		ssize_t n = write ? pwrite(device->fd, p + done, bytes - done, at) :
+				    pread(device->fd, p + done, bytes - done, at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
 			return n ? -errno : -EIO;
-		p += n;
-		offset += (u64)n;
-		bytes -= (size_t)n;
+		done += (size_t)n;
 	}
 	return 0;
 }
@@ -185,15 +186,19 @@ int smv_device_read(struct smv_device *device, u64 offset, void *buffer, size_t 
 	u8 *out = buffer;
 
 	while (bytes) {
-		size_t part = SMV_IO_BLOCKS * SMV_BLOCK_BYTES;
+		size_t skip = offset % SMV_BLOCK_BYTES;
+		size_t part = SMV_IO_BLOCKS * SMV_BLOCK_BYTES - skip;
+		size_t least, whole;
 		int rc;
 
 		if (part > bytes)
 			part = bytes;
-		rc = transfer(device, false, offset, part);
+		least = skip + part;
+		whole = (least + SMV_BLOCK_BYTES - 1) / SMV_BLOCK_BYTES * SMV_BLOCK_BYTES;
+		rc = transfer(device, false, offset - skip, whole, least);
 		if (rc)
 			return rc;
-		memcpy(out, device->bounce, part);
+		memcpy(out, (u8 *)device->bounce + skip, part);
 		out += part;
 		offset += part;
 		bytes -= part;
@@ -212,7 +217,7 @@ int smv_device_write(struct smv_device *device, u64 offset, const void *buffer, 
 		if (part > bytes)
 			part = bytes;
 		memcpy(device->bounce, in, part);
-		rc = transfer(device, true, offset, part);
+		rc = transfer(device, true, offset, part, part);
 		if (rc)
 			return rc;
 		in += part;
@@ -250,7 +255,8 @@ static int do_run(struct smv_device *device, const struct smv_io *io, u32 first,
 
 	for (u32 i = 0; write && i < count; i++)
 		memcpy(p + i * SMV_BLOCK_BYTES, io->buffer[first + i], SMV_BLOCK_BYTES);
-	rc = transfer(device, write, io->block[first] * SMV_BLOCK_BYTES, count * SMV_BLOCK_BYTES);
+	rc = transfer(device, write, io->block[first] * SMV_BLOCK_BYTES, count * SMV_BLOCK_BYTES,
+		      count * SMV_BLOCK_BYTES);
 	for (u32 i = 0; !rc && !write && i < count; i++)
 		memcpy(io->buffer[first + i], p + i * SMV_BLOCK_BYTES, SMV_BLOCK_BYTES);
 	return rc;

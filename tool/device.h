@@ -37,7 +37,10 @@ bool smv_device_same(const struct smv_device *a, const struct smv_device *b);
 /* One block, or what the engine asks for. 0 or a negative error. */
 int smv_device_read_block(struct smv_device *device, u64 block, void *buffer);
 int smv_device_io(struct smv_device *device, const struct smv_io *io);
-/* Bytes at any place in whole sectors; @buffer need not be aligned. */
+/*
+ * Bytes at any place in whole sectors; @buffer need not be aligned. Read are the whole blocks around
+ * them, as a disk may take nothing smaller.
+ */
 int smv_device_read(struct smv_device *device, u64 offset, void *buffer, size_t bytes);
 int smv_device_write(struct smv_device *device, u64 offset, const void *buffer, size_t bytes);
 int smv_device_flush(struct smv_device *device);

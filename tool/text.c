@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the tool says. It promises: at most one line on stderr, of the form
+ * What the tool says. It promises: at most one line on stderr that is no warning, of the form
  * "snapmv: COMMAND OBJECT: what: way out" (several behind "; " where they are gathered); and that no byte of a store, a device
  * or an argument reaches a terminal as a control character.
  *
@@ -81,7 +81,6 @@ char *smv_text_printf(const char *format, ...)
 
 static void print_line(const char *text)
 {
-	failed = true;
 	smv_progress_end();
 	fputs("snapmv: ", stderr);
 	smv_text_put(stderr, command);
@@ -129,6 +128,7 @@ static void print_failure(const char *object, const char *text)
 	}
 	if (failed)
 		return;
+	failed = true;
 	line = smv_text_printf("%s%s: %s", object ? " " : "", object ? object : "", text);
 	print_line(line);
 	free(line);
@@ -147,6 +147,20 @@ int smv_fail(const char *object, const char *format, ...)
 	return 1;
 }
 
+void smv_warn(const char *object, const char *format, ...)
+{
+	va_list list;
+	char *text, *line;
+
+	va_start(list, format);
+	text = print_alloc(format, list);
+	va_end(list);
+	line = smv_text_printf(" %s: warning: %s", object, text);
+	print_line(line);
+	free(line);
+	free(text);
+}
+
 void smv_text_gather(void)
 {
 	gathering = true;
@@ -159,6 +173,7 @@ int smv_text_tell(void)
 		return 0;
 	if (!failed)
 		print_line(gathered);
+	failed = true;
 	free(gathered);
 	gathered = NULL;
 	return 1;

@@ -15,6 +15,8 @@ void smv_text_command(const char *name);
 int smv_fail(const char *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The same for wrong usage; returns 2. */
 int smv_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "snapmv: COMMAND OBJECT: warning: what": no failure, and printed even while muted. */
+void smv_warn(const char *object, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool smv_text_failed(void);
 /* From now on failures are kept; smv_text_tell() prints them all, as one line. 1 if there are any. */
 void smv_text_gather(void);

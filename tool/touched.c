@@ -78,20 +78,32 @@ static int find_and_make(const struct smv_vol *origin, u8 *fingerprint)
 	return rc;
 }
 
-int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
-		       struct smv_device *device)
+static int record(struct smv_backend *backend, struct smv_vol *origin, struct smv_device *device,
+		  bool warn)
 {
 	u8 fingerprint[SMV_FINGERPRINT_BYTES];
-	int rc;
+	int rc = device ? make(origin, device, fingerprint) : find_and_make(origin, fingerprint);
 
-	if (device ? make(origin, device, fingerprint) : find_and_make(origin, fingerprint))
+	if (rc) {
 		memset(fingerprint, 0, sizeof(fingerprint));
+		if (warn)
+			smv_warn(origin->name,
+				 "its device cannot be read (%s): if it is changed without the "
+				 "module, nobody notices that its snapshots are wrong",
+				 strerror(-rc));
+	}
 	if (!memcmp(fingerprint, origin->fingerprint, sizeof(fingerprint)))
 		return 0;
 	rc = backend->ops->identity(backend, origin, origin->info.identity, fingerprint);
 	if (!rc)
 		memcpy(origin->fingerprint, fingerprint, sizeof(fingerprint));
 	return rc;
+}
+
+int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
+		       struct smv_device *device)
+{
+	return record(backend, origin, device, smv_vol_snapshots(backend, origin));
 }
 
 int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin)
@@ -108,7 +120,7 @@ int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,
 	if (origin->rolling ||
 	    (smv_fingerprint_is_set(origin->fingerprint) && smv_vol_snapshots(backend, origin)))
 		return 0;
-	return smv_touched_record(backend, origin, device);
+	return record(backend, origin, device, true);
 }
 
 int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin)

@@ -15,7 +15,10 @@ int smv_touched_compare(struct smv_backend *backend, const struct smv_vol *origi
 int smv_touched_check(struct smv_backend *backend, const struct smv_vol *origin, const char *way);
 /* Marks its snapshots suspect, then records what is there now. 0 or a negative error. */
 int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin);
-/* Records what is on the device (NULL: on the origin's) now, flushed; none if it cannot be read. */
+/*
+ * Records what is on the device (NULL: on the origin's) now, flushed; none if it cannot be read, with
+ * a warning if it has snapshots.
+ */
 int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 		       struct smv_device *device);
 /* It is about to be changed, by its own device or a rollback's move. 0 or a negative error. */

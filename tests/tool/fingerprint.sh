@@ -44,6 +44,25 @@ t_superblocks_are_noticed_wherever_filesystems_begin()
 	must smv rollback --wait --no-undo -S ./store data@a
 }
 
+# Stores in the field have them; neither its end nor the entries of its GPT begin at a whole block.
+t_the_same_contents_have_the_fingerprint_they_always_had()
+{
+	truncate -s 16M store
+	python3 -c 'open("origin", "wb").write((bytes(range(251)) * 17000)[:4 << 20] + bytes(512))'
+	put 510 '\125\252'
+	put 512 'EFI PART'
+	put 584 '\2\0\0\0'
+	put 592 '\200\0\0\0\200\0\0\0'
+	put 1056 '\1\10\0\0'
+	must smv format ./store
+	must smv add ./store ./origin data
+	must smv snapshot -S ./store data a
+	out smv dump ./store >dump
+	eq "$(sed -n 's/.* name=data .*fingerprint=\([0-9a-f]*\).*/\1/p' dump)" \
+		"02000000000000000002400000000000a98a141d9b3edb173fcdd83618e6251a$(:
+		)01000000000000009414f12ec17361d5088038013d65e0fc93985c9cc36ef3d1"
+}
+
 # A clean journal, then one record more at its head, at 40 of its 64 MiB.
 t_the_head_of_an_xfs_journal_is_noticed()
 {

@@ -230,7 +230,7 @@ static int look_after(struct smv_backend *backend, struct smv_vol *vol)
 {
 	if (!smv_vol_is_origin(vol) || vol->device)
 		return 0;
-	if (smv_touched_in_use(backend, vol))
+	if (smv_touched_in_use(backend, vol, true))
 		return -EREMOTE;
 	return smv_touched_begin(backend, vol, NULL);
 }

@@ -290,7 +290,7 @@ static int check_down(struct smv_backend *backend, struct smv_vol *origin,
 
 	if (smv_meet_has_device(backend, origin))
 		return 0;
-	if (smv_touched_in_use(backend, origin))
+	if (smv_touched_in_use(backend, origin, false))
 		return 1;
 	rc = a->compared ? 0 : smv_touched_compare(backend, origin);
 	if (!rc || is_active(backend, origin))

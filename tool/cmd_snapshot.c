@@ -312,7 +312,7 @@ static int check_touched(struct smv_backend *backend, const struct smv_roll *rol
 
 	if (roll->origin->device)
 		return 0;
-	if (backend->active && smv_touched_in_use(backend, roll->origin))
+	if (backend->active && smv_touched_in_use(backend, roll->origin, true))
 		return 1;
 	if (!roll->force)
 		return smv_touched_check(backend, roll->origin, "rollback -f");

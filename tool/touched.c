@@ -10,11 +10,17 @@
  * Weak side: see fingerprint.c; and the device may be changed between the look at it
  * and the kernel's claim.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include "fingerprint.h"
 #include "origin.h"
 #include "text.h"
 #include "touched.h"
+
+#define CLAIM_TRIES 50
+#define CLAIM_PAUSE_US 10000
 
 int smv_touched_compare(struct smv_backend *backend, const struct smv_vol *origin)
 {
@@ -133,12 +139,13 @@ int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin)
 struct own {
 	struct smv_backend *backend;
 	const struct smv_vol *origin;
+	bool held; /* one of them lies on it */
 };
 
 /* The origin's own volumes lie on it, of this store; one that is not in the table is new. */
 static bool is_own(void *context, const char *uuid)
 {
-	const struct own *own = context;
+	struct own *own = context;
 	char text[37], prefix[48];
 	struct smv_vol *vol;
 	u64 number;
@@ -149,12 +156,51 @@ static bool is_own(void *context, const char *uuid)
 	    smv_text_number(uuid + strlen(prefix), &number) || !number)
 		return false;
 	vol = smv_vol_number(own->backend, number);
-	return !vol || vol->info.origin == own->origin->info.number;
+	if (vol && vol->info.origin != own->origin->info.number)
+		return false;
+	own->held = true;
+	return true;
 }
 
-int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin)
+static bool is_claimed(const char *path)
 {
-	struct own own = { backend, origin };
+	int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+	bool busy = fd < 0 && errno == EBUSY;
+
+	if (fd >= 0)
+		close(fd);
+	return busy;
+}
+
+/*
+ * What neither is mounted from the device nor lies on it has claimed it all the same: partitions of
+ * it, swap, a journal, a pool's member. Not asked under a volume of ours, whose claim lets none of
+ * them in. Another command may ask the same at this moment.
+ */
+static char *find_user(const struct smv_device *device, struct own *own, bool claims)
+{
+	bool claimed = true;
+	char *user = NULL, *where;
+
+	for (u32 i = 0; i < CLAIM_TRIES && claimed; i++) {
+		if (i)
+			usleep(CLAIM_PAUSE_US);
+		own->held = false;
+		user = smv_device_user(device->dev, is_own, own);
+		claimed = claims && !user && !own->held && is_claimed(device->path);
+	}
+	if (!claimed)
+		return user;
+	where = smv_device_mounted_upon(device->dev);
+	user = where ? smv_text_printf("what lies on it is mounted on %s", where) :
+		       smv_text_printf("claimed by something, as swap or a journal");
+	free(where);
+	return user;
+}
+
+int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin, bool claims)
+{
+	struct own own = { .backend = backend, .origin = origin };
 	struct smv_device device;
 	char *user = NULL, *path;
 	int rc;
@@ -163,7 +209,7 @@ int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin
 	if (!path)
 		return 0;
 	if (!smv_device_open(&device, path, SMV_DEVICE_PEEK) && device.block)
-		user = smv_device_user(device.dev, is_own, &own);
+		user = find_user(&device, &own, claims);
 	if (device.block && !user && smv_device_has_loop(path))
 		user = smv_text_printf("by a loop device");
 	smv_device_close(&device);

@@ -32,8 +32,9 @@ int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,
 
 /*
  * Does anything but the store's own volumes use the device of an origin that is down: mounted, or
- * under another device? The kernel lets all of device-mapper share a claim. 0, or 1: said what.
+ * under another device? The kernel lets all of device-mapper share a claim. And, with @claims, claimed
+ * by anything else, which the kernel would refuse itself if a volume were to come up. 0, or 1: said what.
  */
-int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin);
+int smv_touched_in_use(struct smv_backend *backend, const struct smv_vol *origin, bool claims);
 
 #endif

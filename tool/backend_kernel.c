@@ -225,14 +225,10 @@ static void append(char **message, const char *text)
 	*message = longer;
 }
 
-/* An origin whose device is down is claimed by nobody. -EREMOTE: said who uses it. */
+/* An origin whose device is down. */
 static int look_after(struct smv_backend *backend, struct smv_vol *vol)
 {
-	if (!smv_vol_is_origin(vol) || vol->device)
-		return 0;
-	if (smv_touched_in_use(backend, vol, true))
-		return -EREMOTE;
-	return smv_touched_begin(backend, vol, NULL);
+	return smv_vol_is_origin(vol) && !vol->device ? smv_touched_begin(backend, vol, NULL) : 0;
 }
 
 /* The kernel freezes only what says that it lies on the device. -EREMOTE: said what cannot be written. */

@@ -14,6 +14,24 @@
 #include "text.h"
 #include "touched.h"
 
+/* Else snapshots that may be wrong would pass for right ones, or a right one for a wrong one. */
+static int check_touched(struct smv_backend *backend, struct smv_vol *origin, bool force,
+			 const char *way)
+{
+	int rc;
+
+	if (origin->device)
+		return 0;
+	if (smv_touched_in_use(backend, origin, true))
+		return 1;
+	if (!force)
+		return smv_touched_check(backend, origin, way);
+	if (!smv_touched_compare(backend, origin))
+		return 0;
+	rc = smv_touched_accept(backend, origin);
+	return rc ? smv_backend_fail(origin->name, rc) : 0;
+}
+
 /* -- snapshot ------------------------------------------------------------------ */
 
 static int check_memo(const char *memo)
@@ -101,6 +119,10 @@ static int run_snapshot(const struct smv_args *args)
 	rc = smv_target_open(args, names, takes, true, &backend);
 	if (!rc)
 		rc = fill_takes(backend, args, take, memo);
+	for (u32 i = 0; i < takes && !rc; i++)
+		if (smv_vol_is_origin(take[i].of))
+			rc = check_touched(backend, take[i].of, smv_args_has(args, 'f'),
+					   "snapshot -f");
 	if (!rc) {
 		rc = backend->ops->snapshot(backend, take, takes, !smv_args_has(args, 'n'));
 		if (rc)
@@ -112,16 +134,19 @@ static int run_snapshot(const struct smv_args *args)
 static const struct smv_option snapshot_options[] = {
 	{ 'm', false, "memo", "MEMO", "a note kept with it, up to 255 bytes" },
 	{ 'n', true, "no-freeze", NULL, "do not freeze mounted filesystems around it" },
+	SMV_OPTION_FORCE("even if the origin was changed without the module"),
 	SMV_OPTION_STORE,
 	SMV_OPTION_END
 };
 
 const struct smv_command smv_command_snapshot = {
 	.name = "snapshot",
-	.synopsis = "[-m MEMO] [--no-freeze] [-S STORE-DEV] VOLUME NEW [VOLUME NEW]...",
+	.synopsis = "[-m MEMO] [--no-freeze] [-f] [-S STORE-DEV] VOLUME NEW [VOLUME NEW]...",
 	.summary = "Takes one or several snapshots, at one point in time.",
 	.help = "VOLUME is an origin or a snapshot, NEW the name of the new snapshot, unique\n"
-		"within the origin. Several must be of one store; they are one atomic point.\n",
+		"within the origin. Several must be of one store; they are one atomic point.\n"
+		"With -f the snapshots there are of an origin that was changed without the module\n"
+		"while it was down are marked suspect; the new one is not.\n",
 	.options = snapshot_options,
 	.least = 2,
 	.most = -1,
@@ -305,23 +330,6 @@ static int check_left(const struct smv_backend *backend, const struct smv_roll *
 		"use; rollback -f takes it all the same");
 }
 
-/* The snapshot may be wrong, and nobody would ever be told. */
-static int check_touched(struct smv_backend *backend, const struct smv_roll *roll)
-{
-	int rc;
-
-	if (roll->origin->device)
-		return 0;
-	if (backend->active && smv_touched_in_use(backend, roll->origin, true))
-		return 1;
-	if (!roll->force)
-		return smv_touched_check(backend, roll->origin, "rollback -f");
-	if (!smv_touched_compare(backend, roll->origin))
-		return 0;
-	rc = smv_touched_accept(backend, roll->origin);
-	return rc ? smv_backend_fail(roll->origin->name, rc) : 0;
-}
-
 static int roll(struct smv_backend *backend, const struct smv_args *args)
 {
 	struct smv_roll roll = { .force = smv_args_has(args, 'f') };
@@ -346,7 +354,7 @@ static int roll(struct smv_backend *backend, const struct smv_args *args)
 	if (!rc)
 		rc = check_left(backend, &roll);
 	if (!rc)
-		rc = check_touched(backend, &roll);
+		rc = check_touched(backend, roll.origin, roll.force, "rollback -f");
 	if (!rc) {
 		/* one that is active read-only has its fingerprint still */
 		rc = backend->active && roll.origin->device ?

@@ -25,7 +25,7 @@ int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin);
 /*
  * Before its first snapshot is taken, or if none is there: from now on the origin must not be
- * changed. What was recorded while it has snapshots stays.
+ * changed. What was recorded while it has snapshots stays: it has been compared.
  */
 int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,
 		      struct smv_device *device);

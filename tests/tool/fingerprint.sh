@@ -44,6 +44,28 @@ t_superblocks_are_noticed_wherever_filesystems_begin()
 	must smv rollback --wait --no-undo -S ./store data@a
 }
 
+suspects()
+{
+	out smv list --json ./store >list.json
+	json list.json "' '.join(v['name'] for v in j['stores'][0]['volumes'] if v['suspect'])"
+}
+
+t_a_snapshot_of_a_changed_origin_is_refused_and_forced_is_the_right_one()
+{
+	make_store
+	must smv snapshot -S ./store data old
+	put 2097152 'x'
+	refused 1 'data.*without the module.*snapshot -f' smv snapshot -S ./store data new
+	refused 1 'data.*without the module' smv snapshot -S ./store data@old older data new
+	must smv snapshot -S ./store data@old older
+	eq "$(suspects)" ''
+	must smv snapshot -f -S ./store data new
+	eq "$(suspects)" 'data@old data@older' 'what is suspect'
+	must smv rollback --wait --no-undo -S ./store data@new
+	put 2097152 'y'
+	refused 1 'data.*without the module' smv snapshot -S ./store data newer
+}
+
 # Stores in the field have them; neither its end nor the entries of its GPT begin at a whole block.
 t_the_same_contents_have_the_fingerprint_they_always_had()
 {

@@ -136,7 +136,7 @@ t_an_origin_without_snapshots_may_be_changed()
 	must smv snapshot -S ./store data b
 	must smv rollback --wait --no-undo -S ./store data@b
 	printf again | dd of=origin conv=notrunc status=none
-	must smv snapshot -S ./store data c
+	refused 1 'data.*without the module' smv snapshot -S ./store data c
 	refused 1 'data.*without the module' smv rollback -S ./store data@b
 }
 

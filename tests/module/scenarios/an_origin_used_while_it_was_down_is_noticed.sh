@@ -35,7 +35,19 @@ touch_raw 3
 mustfail 'data.*without the module.*-f' snapmv activate data
 mustfail 'data.*without the module.*-f' snapmv activate data@a
 mustfail 'data.*without the module.*rollback -f' snapmv rollback data@a
+mustfail 'data.*without the module.*snapshot -f' snapmv snapshot data new
 mustfail 'data.*without the module.*-f' snapmv activate "$store"
+eq "$(suspect data@a)" false
+smv snapshot -f data new
+eq "$(suspect data@a) $(suspect data@new)" 'true false'
+smv rollback --no-undo data@new
+smv activate data
+wait_for 30 is s0-data rolling 0
+smv delete --wait data@a
+smv snapshot data a
+smv delete --wait data@new
+smv deactivate data
+touch_raw 3+
 accept data
 smv deactivate data
 smv activate data

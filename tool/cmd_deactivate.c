@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include "commands.h"
 #include "device.h"
 #include "dm.h"
@@ -89,16 +90,35 @@ static int remove_device(const char *name)
  * dmsetup has left there. One that was down keeps its own, and gets one if it has none: somebody
  * else has taken it down.
  */
-static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol)
+static void record_fingerprint(struct smv_backend *b, struct smv_vol *vol, dev_t raw)
 {
+	int rc;
+
 	if (b->info.failed || b->info.read_only)
 		return;
 	if (!vol->device)
-		smv_touched_begin(b, vol, NULL);
+		rc = smv_touched_begin(b, vol, NULL);
 	else if (!vol->rolling)
-		smv_touched_record(b, vol, NULL);
+		rc = smv_touched_record_on(b, vol, raw);
 	else
-		smv_touched_forget(b, vol);
+		rc = smv_touched_forget(b, vol);
+	if (rc && smv_vol_snapshots(b, vol))
+		smv_warn(vol->name,
+			 "what it holds cannot be recorded (%s): if it is changed without the "
+			 "module, nobody notices that its snapshots are wrong",
+			 strerror(-rc));
+}
+
+/* What its device lies on, by the table: "STORE NAME MAJOR:MINOR". 0: not known. */
+static dev_t raw_of(const struct smv_vol *vol)
+{
+	char *table = vol->device ? smv_dm_table(vol->device + strlen("/dev/mapper/")) : NULL;
+	u32 major = 0, minor = 0;
+
+	if (table)
+		sscanf(table, "%*s %*s %u:%u", &major, &minor);
+	free(table);
+	return makedev(major, minor);
 }
 
 static int take_one_down(const struct smv_vol *vol)
@@ -124,6 +144,7 @@ static int take_snapshots(const struct taking_down *t)
 /* No signal comes between: it may be seconds until the fingerprint is made. */
 static int take_origin_down(struct smv_backend *b, struct smv_vol *vol)
 {
+	const dev_t raw = raw_of(vol);
 	sigset_t all, before;
 	int rc;
 
@@ -131,7 +152,7 @@ static int take_origin_down(struct smv_backend *b, struct smv_vol *vol)
 	sigprocmask(SIG_BLOCK, &all, &before);
 	rc = vol->device ? take_one_down(vol) : 0;
 	if (!rc)
-		record_fingerprint(b, vol);
+		record_fingerprint(b, vol, raw);
 	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }

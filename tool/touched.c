@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include "fingerprint.h"
+#include "identity.h"
 #include "origin.h"
 #include "text.h"
 #include "touched.h"
@@ -68,48 +69,73 @@ static int make(const struct smv_vol *origin, struct smv_device *device, u8 *fin
 	return rc ? rc : smv_fingerprint_make(device, origin->info.sectors, fingerprint);
 }
 
-static int find_and_make(const struct smv_vol *origin, u8 *fingerprint)
+static int open_and_make(const struct smv_vol *origin, const char *path, u8 *fingerprint)
 {
 	struct smv_device device;
-	int rc;
-	char *path = smv_origin_find(origin, &rc);
+	int rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
 
-	if (!path)
-		return rc;
-	rc = smv_device_open(&device, path, SMV_DEVICE_PEEK);
 	if (!rc)
 		rc = make(origin, &device, fingerprint);
 	smv_device_close(&device);
+	return rc;
+}
+
+static int find_and_make(const struct smv_vol *origin, u8 *fingerprint)
+{
+	int rc;
+	char *path = smv_origin_find(origin, &rc);
+
+	if (path)
+		rc = open_and_make(origin, path, fingerprint);
 	free(path);
 	return rc;
 }
 
-static int record(struct smv_backend *backend, struct smv_vol *origin, struct smv_device *device,
+/* @error: of making it. */
+static int record(struct smv_backend *backend, struct smv_vol *origin, u8 *fingerprint, int error,
 		  bool warn)
 {
-	u8 fingerprint[SMV_FINGERPRINT_BYTES];
-	int rc = device ? make(origin, device, fingerprint) : find_and_make(origin, fingerprint);
+	int rc;
 
-	if (rc) {
-		memset(fingerprint, 0, sizeof(fingerprint));
+	if (error) {
+		memset(fingerprint, 0, SMV_FINGERPRINT_BYTES);
 		if (warn)
 			smv_warn(origin->name,
 				 "its device cannot be read (%s): if it is changed without the "
 				 "module, nobody notices that its snapshots are wrong",
-				 strerror(-rc));
+				 strerror(-error));
 	}
-	if (!memcmp(fingerprint, origin->fingerprint, sizeof(fingerprint)))
+	if (!memcmp(fingerprint, origin->fingerprint, SMV_FINGERPRINT_BYTES))
 		return 0;
 	rc = backend->ops->identity(backend, origin, origin->info.identity, fingerprint);
 	if (!rc)
-		memcpy(origin->fingerprint, fingerprint, sizeof(fingerprint));
+		memcpy(origin->fingerprint, fingerprint, SMV_FINGERPRINT_BYTES);
 	return rc;
+}
+
+static int record_found(struct smv_backend *backend, struct smv_vol *origin,
+			struct smv_device *device, bool warn)
+{
+	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+	int rc = device ? make(origin, device, fingerprint) : find_and_make(origin, fingerprint);
+
+	return record(backend, origin, fingerprint, rc, warn);
 }
 
 int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 		       struct smv_device *device)
 {
-	return record(backend, origin, device, smv_vol_snapshots(backend, origin));
+	return record_found(backend, origin, device, smv_vol_snapshots(backend, origin));
+}
+
+int smv_touched_record_on(struct smv_backend *backend, struct smv_vol *origin, dev_t dev)
+{
+	u8 fingerprint[SMV_FINGERPRINT_BYTES];
+	char *path = dev ? smv_identity_node(dev) : NULL;
+	int rc = path ? open_and_make(origin, path, fingerprint) : -ENODEV;
+
+	free(path);
+	return record(backend, origin, fingerprint, rc, smv_vol_snapshots(backend, origin));
 }
 
 int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin)
@@ -126,7 +152,7 @@ int smv_touched_begin(struct smv_backend *backend, struct smv_vol *origin,
 	if (origin->rolling ||
 	    (smv_fingerprint_is_set(origin->fingerprint) && smv_vol_snapshots(backend, origin)))
 		return 0;
-	return record(backend, origin, device, true);
+	return record_found(backend, origin, device, true);
 }
 
 int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin)

@@ -21,6 +21,8 @@ int smv_touched_accept(struct smv_backend *backend, struct smv_vol *origin);
  */
 int smv_touched_record(struct smv_backend *backend, struct smv_vol *origin,
 		       struct smv_device *device);
+/* The same of the device that its own one lay on, whatever else has its identity by now; 0: not known. */
+int smv_touched_record_on(struct smv_backend *backend, struct smv_vol *origin, dev_t dev);
 /* It is about to be changed, by its own device or a rollback's move. 0 or a negative error. */
 int smv_touched_forget(struct smv_backend *backend, struct smv_vol *origin);
 /*

@@ -7,9 +7,11 @@
  * missing named.
  *
  * The fingerprint is taken away durably before an origin comes up: a crash while
- * it is active leaves none, and nothing to compare. Weak side: see touched.c.
+ * it is active leaves none, and nothing to compare, nor does one, or SIGKILL, just before that, with the
+ * origin down. Weak side: see touched.c.
  */
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
@@ -314,7 +316,7 @@ static char *volume_parameters(struct smv_backend *backend, const struct smv_vol
 }
 
 static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const char *path,
-			 const struct activation *a)
+			 const struct activation *a, const sigset_t *release)
 {
 	bool origin = smv_vol_is_origin(vol);
 	char *name = smv_names_dm(backend->info.settings.label, vol->name);
@@ -323,7 +325,8 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 				      .number = vol->info.number,
 				      .sectors = vol->info.sectors,
 				      .target = origin ? "snap-mv-origin" : "snap-mv",
-				      .read_only = a->read_only };
+				      .read_only = a->read_only,
+				      .release = release };
 	struct smv_device device;
 	char number[32], *parameters;
 	int rc = smv_device_must_open(&device, path, SMV_DEVICE_PEEK);
@@ -352,24 +355,32 @@ static int create_volume(struct smv_backend *backend, struct smv_vol *vol, const
 	return rc;
 }
 
-/* Its fingerprint is no measure while it is up, written or moved; it is again if it does not come up. */
+/*
+ * Its fingerprint is no measure while it is up, written or moved; it is again if it does not come up. No
+ * signal comes between, until it is up.
+ */
 static int bring_up(struct smv_backend *backend, struct smv_vol *vol, const char *path,
 		    const struct activation *a)
 {
 	bool drop = smv_vol_is_origin(vol) && (!a->read_only || vol->rolling) &&
 		    !backend->info.read_only;
 	u8 was[SMV_FINGERPRINT_BYTES];
+	sigset_t all, before;
 	int rc;
 
 	memcpy(was, vol->fingerprint, sizeof(was));
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
 	rc = drop ? smv_touched_forget(backend, vol) : 0;
 	if (rc)
-		return smv_backend_fail(vol->name, rc);
-	rc = create_volume(backend, vol, path, a);
+		rc = smv_backend_fail(vol->name, rc);
+	else
+		rc = create_volume(backend, vol, path, a, &before);
 	if (rc && drop && smv_fingerprint_is_set(was) && !is_active(backend, vol)) {
 		memcpy(vol->fingerprint, was, sizeof(was));
 		backend->ops->identity(backend, vol, vol->info.identity, was);
 	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc;
 }
 

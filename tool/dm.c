@@ -250,7 +250,7 @@ static char *read_reason(int log)
 	return found;
 }
 
-static int run_with_udev(struct dm_task *task)
+static int run_with_udev(struct dm_task *task, const sigset_t *release)
 {
 	uint32_t cookie = 0;
 	int rc = 0;
@@ -261,6 +261,9 @@ static int run_with_udev(struct dm_task *task)
 	}
 	if (!dm_task_run(task))
 		rc = run_error(task);
+	/* without udev the node is made here */
+	if (!rc && release && dm_udev_get_sync_support())
+		sigprocmask(SIG_SETMASK, release, NULL);
 	dm_udev_wait(cookie);
 	dm_task_destroy(task);
 	return rc;
@@ -287,7 +290,7 @@ int smv_dm_create(const struct smv_dm_table *table, char **why)
 	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (log >= 0)
 		lseek(log, 0, SEEK_END);
-	rc = run_with_udev(task);
+	rc = run_with_udev(task, table->release);
 	if (rc)
 		*why = read_reason(log);
 	if (log >= 0)
@@ -305,7 +308,7 @@ int smv_dm_remove(const char *name)
 		return -ENODEV;
 	/* udev may be looking at it just now */
 	dm_task_retry_remove(task);
-	rc = run_with_udev(task);
+	rc = run_with_udev(task, NULL);
 	dm_task_update_nodes();
 	return rc;
 }
@@ -321,7 +324,7 @@ int smv_dm_rename(const char *name, const char *to)
 		dm_task_destroy(task);
 		return -ENOMEM;
 	}
-	rc = run_with_udev(task);
+	rc = run_with_udev(task, NULL);
 	dm_task_update_nodes();
 	return rc;
 }

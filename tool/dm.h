@@ -3,6 +3,7 @@
 #ifndef SMV_DM_H
 #define SMV_DM_H
 
+#include <signal.h>
 #include <sys/types.h>
 #include "types.h"
 
@@ -49,6 +50,7 @@ struct smv_dm_table {
 	const char *target;
 	const char *parameters;
 	bool read_only;
+	const sigset_t *release; /* NULL, or the signals' mask while udev is waited for */
 };
 /* Makes a device, its table and its node. @why: the kernel's reason, to be freed. */
 int smv_dm_create(const struct smv_dm_table *table, char **why);

@@ -86,6 +86,7 @@ static u32 flags_of(const char *kind, const char *letters)
 	return flags;
 }
 
+/* What was known stays if it cannot be asked, as it has another name by now. */
 static void load_progress(struct smv_backend *backend, struct smv_vol *vol)
 {
 	unsigned long long n[6] = { 0 };
@@ -430,6 +431,7 @@ static int kernel_wait_rollback(struct smv_backend *backend, struct smv_vol *ori
 	u32 event;
 	int rc;
 
+	origin->rolling = true; /* it was begun after the table was read */
 	while (!(rc = look(backend, &event))) {
 		follow_rename(backend, origin);
 		load_progress(backend, origin);

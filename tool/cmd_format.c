@@ -18,47 +18,18 @@
 #include "origin.h"
 #include "scan.h"
 #include "signature.h"
+#include "stacked.h"
 #include "super.h"
 #include "target.h"
 #include "text.h"
 
 #define DEFAULT_CHUNK_BYTES 65536
 
-/* The label of a store that can be found and has the device as an origin, to be freed; NULL: none. */
-static char *store_of_origin(struct smv_device *device)
-{
-	struct smv_store_ref *refs;
-	u32 count = smv_stores_list(&refs, true);
-	char *label = NULL;
-
-	smv_text_mute(true);
-	for (u32 i = 0; i < count && !label; i++) {
-		struct smv_backend *backend;
-
-		if (!smv_stores_open(&refs[i], false, &backend) &&
-		    smv_origin_check_new(backend, device, NULL))
-			label = smv_text_printf("%s", backend->info.settings.label);
-		smv_backend_close(backend, NULL);
-	}
-	smv_text_mute(false);
-	smv_stores_free(refs, count);
-	return label;
-}
-
 static int check_format(struct smv_device *device, const char *known)
 {
-	char *label;
-	int rc;
-
 	if (known)
 		return smv_fail(device->path, "holds %s: use -f to destroy it", known);
-	label = store_of_origin(device);
-	rc = label ? smv_fail(device->path,
-			      "is an origin of the store %s: use -f to destroy what is on it",
-			      label) :
-		     0;
-	free(label);
-	return rc;
+	return smv_stacked_check_target(device, device);
 }
 
 static bool label_taken(const char *label, const struct smv_store_ref *refs, u32 count)

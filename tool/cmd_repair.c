@@ -14,9 +14,11 @@
 #include "commands.h"
 #include "json.h"
 #include "offline.h"
+#include "origin.h"
 #include "repair.h"
 #include "scan.h"
 #include "signature.h"
+#include "stacked.h"
 #include "text.h"
 
 struct repairing {
@@ -114,8 +116,24 @@ static int copy_chunks(struct repairing *r, struct smv_device *to, const struct 
 	return rc;
 }
 
+/* Some may be on no store that can be found: an image file's, one whose superblocks are damaged. */
+static int check_origins(const struct smv_device *to, const struct repairing *r,
+			 const struct smv_image *image)
+{
+	for (u64 i = 0; i < image->volumes; i++) {
+		const struct smv_disk_volume *vol = &image->volume[i];
+
+		if (le32_to_cpu(vol->flags) & SMV_VOLUME_ORIGIN && smv_origin_is(to, vol->identity))
+			return smv_fail(to->path,
+					"is the origin %.*s/%s of the store itself: use another "
+					"device, or -f to destroy what is on it",
+					SMV_LABEL_BYTES, image->super.settings.label, vol->name);
+	}
+	return smv_stacked_check_target(to, &r->device);
+}
+
 static int check_target(const struct smv_args *args, struct smv_device *to,
-			const struct smv_image *image)
+			const struct repairing *r, const struct smv_image *image)
 {
 	u64 bytes = le64_to_cpu(image->super.blocks) * SMV_BLOCK_BYTES;
 	char *known;
@@ -129,6 +147,8 @@ static int check_target(const struct smv_args *args, struct smv_device *to,
 		rc = smv_fail(to->path, "holds %s: use another device, or -f to overwrite it",
 			      known);
 	free(known);
+	if (!rc && !smv_args_has(args, 'f'))
+		rc = check_origins(to, r, image);
 	return rc;
 }
 
@@ -155,7 +175,7 @@ static int write_other(const struct smv_args *args, struct repairing *r,
 	rc = smv_offline_open(args->arg[1], &to, SMV_DEVICE_CLAIM);
 	if (rc)
 		return rc;
-	rc = check_target(args, &to, image);
+	rc = check_target(args, &to, r, image);
 	if (!rc)
 		rc = clear_target(&to);
 	if (!rc)
@@ -235,8 +255,8 @@ static int run_repair(const struct smv_args *args)
 }
 
 static const struct smv_option repair_options[] = {
-	SMV_OPTION_FORCE("repair in place, or over what OUT-DEV holds"), SMV_OPTION_JSON,
-	SMV_OPTION_END
+	SMV_OPTION_FORCE("repair in place, or over what OUT-DEV holds, or an origin"),
+	SMV_OPTION_JSON, SMV_OPTION_END
 };
 
 const struct smv_command smv_command_repair = {

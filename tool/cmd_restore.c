@@ -16,6 +16,7 @@
 #include "restore.h"
 #include "scan.h"
 #include "signature.h"
+#include "stacked.h"
 #include "text.h"
 
 static int read_dump(const char *path, struct smv_image *image)
@@ -146,6 +147,8 @@ static int restore(const struct smv_args *args, struct smv_image *image)
 	if (rc)
 		return rc;
 	rc = choose_geometry(args, &device, image, &same);
+	if (!rc && !smv_args_has(args, 'f'))
+		rc = smv_stacked_check_target(&device, &device);
 	if (!rc)
 		rc = judge(args->arg[0], image);
 	if (!rc && !same)

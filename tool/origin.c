@@ -101,25 +101,28 @@ int smv_origin_check(struct smv_backend *backend, const struct smv_device *devic
 			"is the store itself, lies on it, or it on this: name another device");
 }
 
+bool smv_origin_is(const struct smv_device *device, const char *identity)
+{
+	struct smv_device other;
+	char *path;
+	bool same;
+
+	if (smv_identity_find(identity, &path))
+		return false;
+	same = !smv_device_open(&other, path, SMV_DEVICE_PEEK) && smv_device_same(device, &other);
+	smv_device_close(&other);
+	free(path);
+	return same;
+}
+
 int smv_origin_check_new(struct smv_backend *backend, const struct smv_device *device,
 			 const struct smv_vol *but)
 {
-	struct smv_device other;
-	bool same;
-	int rc;
-
 	for (u32 i = 0; i < backend->vols; i++) {
 		struct smv_vol *vol = &backend->vol[i];
-		char *path;
 
-		if (vol == but || !smv_vol_is_visible(vol) || !smv_vol_is_origin(vol) ||
-		    smv_identity_find(vol->info.identity, &path))
-			continue;
-		rc = smv_device_open(&other, path, SMV_DEVICE_PEEK);
-		same = !rc && smv_device_same(device, &other);
-		smv_device_close(&other);
-		free(path);
-		if (same)
+		if (vol != but && smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
+		    smv_origin_is(device, vol->info.identity))
 			return smv_fail(device->path, "is registered already, as %s: use that",
 					vol->name);
 	}

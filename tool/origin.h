@@ -14,6 +14,8 @@ const char *smv_origin_explain(int error);
 /* Can the device be an origin of the store: neither the store, nor on it, nor its volume? 0 or 1. */
 int smv_origin_check(struct smv_backend *backend, const struct smv_device *device);
 
+/* Is it the device that @identity names? */
+bool smv_origin_is(const struct smv_device *device, const char *identity);
 /* Is the device an origin of the store already, of another than @but? 0, or 1: said so. */
 int smv_origin_check_new(struct smv_backend *backend, const struct smv_device *device,
 			 const struct smv_vol *but);

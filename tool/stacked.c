@@ -107,3 +107,41 @@ u32 smv_stacked_order(struct smv_store_ref *refs, u32 count)
 	free(within);
 	return kept;
 }
+
+static bool is_at(const struct smv_store_ref *ref, const struct smv_device *device)
+{
+	struct smv_device at;
+	bool same = ref->path && !smv_device_open(&at, ref->path, SMV_DEVICE_PEEK);
+
+	if (same) {
+		same = smv_device_same(&at, device);
+		smv_device_close(&at);
+	}
+	return same;
+}
+
+int smv_stacked_check_target(const struct smv_device *device, const struct smv_device *own)
+{
+	struct smv_store_ref *refs;
+	u32 count = smv_stores_list(&refs, true);
+	char *label = NULL;
+	int rc = 0;
+
+	smv_text_mute(true);
+	for (u32 i = 0; i < count && !label; i++) {
+		struct smv_backend *backend = NULL;
+
+		if (!is_at(&refs[i], own) && !smv_stores_open(&refs[i], false, &backend) &&
+		    smv_origin_check_new(backend, device, NULL))
+			label = smv_text_printf("%s", backend->info.settings.label);
+		smv_backend_close(backend, NULL);
+	}
+	smv_text_mute(false);
+	smv_stores_free(refs, count);
+	if (label)
+		rc = smv_fail(device->path,
+			      "is an origin of the store %s: use -f to destroy what is on it",
+			      label);
+	free(label);
+	return rc;
+}

@@ -3,6 +3,7 @@
 #ifndef SMV_STACKED_H
 #define SMV_STACKED_H
 
+#include "device.h"
 #include "target.h"
 
 /*
@@ -10,5 +11,10 @@
  * behind them come those that lie on an origin of another, and are stores only through that.
  */
 u32 smv_stacked_order(struct smv_store_ref *refs, u32 count);
+/*
+ * Is the device, which is to be written over, an origin of a store that can be found, but of the one on
+ * @own, which the caller has open? 0, or 1: said so.
+ */
+int smv_stacked_check_target(const struct smv_device *device, const struct smv_device *own);
 
 #endif

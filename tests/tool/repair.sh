@@ -459,6 +459,29 @@ t_repair_overwrites_nothing_that_is_known_unless_forced()
 	cmp d1 d2
 }
 
+t_repair_overwrites_no_origin_of_the_store_unless_forced()
+{
+	truncate -s 16M store
+	head -c 20M /dev/urandom >origin
+	must smv format ./store
+	must smv add ./store ./origin data
+	must smv snapshot -S ./store data a
+	before=$(sums store origin)
+	ln origin hard
+	ln store store2
+	for out in origin hard; do
+		refused 1 "$out: .*origin.*snapmv0/data.*-f" smv repair ./store ./$out
+		has_way_out
+	done
+	for out in store store2; do
+		refused 1 'itself' smv repair ./store ./$out
+		refused 1 'itself' smv repair -f ./store ./$out
+	done
+	eq "$(sums store origin)" "$before" 'the store and its origin'
+	must smv repair -f ./store ./origin
+	clean_check ./origin
+}
+
 t_a_repair_that_ends_while_it_copies_leaves_no_store_there()
 {
 	rich

@@ -1,7 +1,7 @@
 # What is active is not touched from outside: formatting, erasing, mounting or
 # formatting the raw devices is refused; `check' and `dump' say that it is active,
 # or read it without harm; the same commands go through the kernel instead. What a loop
-# device lies on is in use, too.
+# device lies on is in use, too. Nor is a device overwritten that is an origin of a store which can be found.
 # timeout: 60
 
 mkdisk origin 8M
@@ -83,3 +83,25 @@ losetup -d "$origin_loop"
 check_store "$T/image"
 smv erase -f "$T/image"
 forget_store "$T/image"
+
+wipefs -aq "$origin"
+smv format -l s2 "$store"
+smv add "$store" "$origin" data
+smv format -l s3 "$T/image"
+stamp write "$origin" --tag 7
+mustfail "$origin: .*origin.*s2.*-f" snapmv format "$origin"
+mkdisk outer 64M
+smv format -l outer "$outer"
+mkdisk large 32M
+smv add "$outer" "$large" data
+stamp write "$large" --tag 7
+mustfail "$large: .*origin.*outer.*-f" snapmv repair "$T/image" "$large"
+must stamp check "$origin" --tag 7
+must stamp check "$large" --tag 7
+# A store there does not come by a dump, either.
+smv format -f -l inner "$large"
+snapmv dump "$large" >dump
+sum=$(sumdev "$large")
+mustfail "$large: .*origin.*outer.*-f" snapmv restore dump "$large"
+eq "$(sumdev "$large")" "$sum" 'the origin'
+smv restore -f dump "$large"

@@ -166,19 +166,25 @@ static u64 most_exceptions(const struct smv_store *store)
 	return ring < store->overlay_limit ? ring : store->overlay_limit;
 }
 
-int smv_room_for_volumes(const struct smv_store *store, u32 more)
+static int room_for(const struct smv_store *store, u64 exceptions, u64 volumes)
 {
-	u64 once = smv_tree_need(&store->exceptions.tree, most_exceptions(store)) +
-		   smv_tree_need(&store->volumes.tree, store->volume_count + more);
+	u64 once = smv_tree_need(&store->exceptions.tree, exceptions) +
+		   smv_tree_need(&store->volumes.tree, volumes);
 
 	if (smv_alloc_meta_room(&store->alloc) >= once)
 		return 0;
 	return store->volumes.frozen ? -EBUSY : -ENOSPC;
 }
 
+int smv_room_for_volumes(const struct smv_store *store, u32 more)
+{
+	return room_for(store, most_exceptions(store), store->volume_count + more);
+}
+
 int smv_room_for_zero(struct smv_store *store)
 {
-	int error = smv_room_for_volumes(store, 0);
+	u64 most = most_exceptions(store), chunks = smv_alloc_available(&store->alloc);
+	int error = room_for(store, most < chunks ? chunks : most, store->volume_count);
 
 	return error ? error : smv_room_for_exception(store);
 }

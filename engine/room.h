@@ -12,7 +12,8 @@ void smv_room_set(struct smv_store *store);
  * For what makes metadata grow. 0; -EBUSY: perhaps behind the next checkpoint, which is wanted then
  * (or runs); -ENOSPC.
  * exception: of a job, its chunk, and what all jobs under way will add, so that these find room;
- * zero, volumes: even if by its cut all volumes and @more new ones have changed, and as many exceptions as can.
+ * zero, volumes: even if by its cut all volumes and @more new ones have changed, and as many exceptions as can;
+ * zero: and there is room for one of each free chunk, for data comes first.
  */
 int smv_room_for_exception(struct smv_store *store);
 int smv_room_for_zero(struct smv_store *store);

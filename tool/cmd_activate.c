@@ -212,15 +212,16 @@ static int open_anew(const char *path, const struct activation *a, struct smv_ba
 	return open_left(path, a, backend);
 }
 
-/* Once more if the store cannot be read while another activates it. */
+/* Again if the store cannot be read while another activates it; a lock has been waited for by then. */
 static int open_store(const char *path, const struct activation *a, struct smv_backend **backend)
 {
+	const u64 until_ms = smv_meet_now_ms() + SMV_MEET_MS;
 	int rc;
 
 	smv_meet_clear_store(path);
 	smv_text_mute(true);
 	rc = open_anew(path, a, backend);
-	for (u32 i = 0; rc && i < SMV_MEET_TRIES && smv_meet_is_in_use(path); i++) {
+	while (rc && smv_meet_now_ms() < until_ms && smv_meet_is_in_use(path)) {
 		usleep(SMV_MEET_PAUSE_US);
 		rc = open_anew(path, a, backend);
 	}

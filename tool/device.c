@@ -32,7 +32,7 @@ static int lock_file(int fd, int how)
 			return -errno;
 		usleep(50000);
 	}
-	return -EBUSY;
+	return -EWOULDBLOCK;
 }
 
 static int check_kind(struct smv_device *device, int fd)
@@ -122,6 +122,9 @@ const char *smv_device_explain(int error)
 	switch (-error) {
 	case EBUSY:
 		return "in use: unmount it, or deactivate what is on it, and try again";
+	case EWOULDBLOCK:
+		return "in use, locked by another process: wait for that, or end it (see fuser), "
+		       "and try again";
 	case ENOENT:
 	case ENOTDIR:
 		return "no such device or file: check the path";

@@ -24,7 +24,7 @@ struct smv_device {
 	void *bounce; /* aligned, SMV_IO_BLOCKS blocks */
 };
 
-/* -EBUSY: in use; -EISDIR, -ENOTBLK, -ENOENT, -EACCES, ... */
+/* -EBUSY: in use; -EWOULDBLOCK: locked, for three seconds; -EISDIR, -ENOTBLK, -ENOENT, -EACCES, ... */
 int smv_device_open(struct smv_device *device, const char *path, enum smv_device_mode mode);
 void smv_device_close(struct smv_device *device);
 /* The same, and says what was wrong: 0 or 1. */

@@ -7,6 +7,7 @@
  * Weak side: an activation that takes longer than two seconds for that is taken for killed.
  */
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 #include "meet.h"
 #include "scan.h"
@@ -44,7 +45,15 @@ bool smv_meet_is_in_use(const char *path)
 	int rc = smv_device_open(&device, path, SMV_DEVICE_CLAIM_READ);
 
 	smv_device_close(&device);
-	return rc == -EBUSY;
+	return rc == -EBUSY || rc == -EWOULDBLOCK;
+}
+
+u64 smv_meet_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (u64)now.tv_sec * 1000 + (u64)now.tv_nsec / 1000000;
 }
 
 /* One that is being given its table has the store in use, for as long as that takes. */

@@ -9,9 +9,12 @@
 /* Another activation is waited for: two seconds. */
 #define SMV_MEET_TRIES 200
 #define SMV_MEET_PAUSE_US 10000
+#define SMV_MEET_MS (SMV_MEET_TRIES * SMV_MEET_PAUSE_US / 1000)
 
 /* Has another activated it meanwhile, or is about to? Waits for that. */
 bool smv_meet_is_up(const struct smv_dm_table *table);
+/* Milliseconds of a clock that nobody sets. */
+u64 smv_meet_now_ms(void);
 /* Has somebody the store on the device in use? */
 bool smv_meet_is_in_use(const char *path);
 /* Takes away the store's device if a killed activation has left it without a table. */

@@ -143,6 +143,11 @@ int smv_origin_claim(struct smv_backend *backend, const struct smv_vol *origin,
 	if (rc == -EBUSY)
 		rc = smv_fail(origin->name,
 			      "its device %s is in use without the module: unmount it first", path);
+	else if (rc == -EWOULDBLOCK)
+		rc = smv_fail(
+			origin->name,
+			"its device %s is in use, locked by another process: wait for that, or end it",
+			path);
 	else if (rc)
 		rc = smv_fail(origin->name, "its device %s cannot be opened (%s): check it", path,
 			      strerror(-rc));

@@ -140,6 +140,20 @@ t_activate_names_all_that_did_not_come_up()
 	eq "$(grep -o ./nosuch: .err | wc -l)" 1 'how often it is named'
 }
 
+t_what_another_process_has_locked_is_refused_soon_and_said_to_be()
+{
+	make_store
+	mkfifo locked
+	flock -F -x ./store sh -c 'echo >locked; exec sleep 120' &
+	read -r _ <locked
+	begin=$(date +%s)
+	refused 1 './store: in use, locked by another process: ' timeout 60 "$SNAPMV" activate ./store
+	took=$(($(date +%s) - begin))
+	refused 1 './store: in use, locked by another process: ' smv list ./store
+	kill $!
+	[ $took -le 20 ] || fail "took $took s"
+}
+
 t_missing_files_are_refused_by_every_command()
 {
 	truncate -s 1M device

@@ -123,11 +123,13 @@ static int check_origins(const struct smv_device *to, const struct repairing *r,
 	for (u64 i = 0; i < image->volumes; i++) {
 		const struct smv_disk_volume *vol = &image->volume[i];
 
-		if (le32_to_cpu(vol->flags) & SMV_VOLUME_ORIGIN && smv_origin_is(to, vol->identity))
-			return smv_fail(to->path,
-					"is the origin %.*s/%s of the store itself: use another "
-					"device, or -f to destroy what is on it",
-					SMV_LABEL_BYTES, image->super.settings.label, vol->name);
+		if (le32_to_cpu(vol->flags) & SMV_VOLUME_ORIGIN &&
+		    smv_origin_is_within(to, vol->identity))
+			return smv_fail(
+				to->path,
+				"is the origin %.*s/%s of the store itself, or a part of it: use another "
+				"device, or -f to destroy what is on it",
+				SMV_LABEL_BYTES, image->super.settings.label, vol->name);
 	}
 	return smv_stacked_check_target(to, &r->device);
 }

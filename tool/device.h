@@ -69,6 +69,8 @@ bool smv_device_lies_on(dev_t dev, dev_t on);
  */
 bool smv_device_maps(dev_t dev, dev_t to);
 bool smv_device_maps_file(dev_t dev, const char *path);
+/* Is @dev what @path leads to, a device or a file, or mapped to it block by block, not through a volume of ours? */
+bool smv_device_is_within(dev_t dev, const char *path);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */
 bool smv_device_sysfs(const char *path, char *text, size_t bytes);
 /* A file that holds "8:1"; false: it does not. */

@@ -115,6 +115,33 @@ bool smv_origin_is(const struct smv_device *device, const char *identity)
 	return same;
 }
 
+bool smv_origin_is_within(const struct smv_device *device, const char *identity)
+{
+	char *path;
+	bool within;
+
+	if (!device->block)
+		return smv_origin_is(device, identity);
+	if (smv_identity_find(identity, &path))
+		return false;
+	within = smv_device_is_within(device->dev, path);
+	free(path);
+	return within;
+}
+
+const struct smv_vol *smv_origin_around(struct smv_backend *backend,
+					const struct smv_device *device)
+{
+	for (u32 i = 0; i < backend->vols; i++) {
+		struct smv_vol *vol = &backend->vol[i];
+
+		if (smv_vol_is_visible(vol) && smv_vol_is_origin(vol) &&
+		    smv_origin_is_within(device, vol->info.identity))
+			return vol;
+	}
+	return NULL;
+}
+
 int smv_origin_check_new(struct smv_backend *backend, const struct smv_device *device,
 			 const struct smv_vol *but)
 {

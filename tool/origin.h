@@ -16,6 +16,11 @@ int smv_origin_check(struct smv_backend *backend, const struct smv_device *devic
 
 /* Is it the device that @identity names? */
 bool smv_origin_is(const struct smv_device *device, const char *identity);
+/* The same, or a part of that one, as a partition of it is: not one that lies on it through a volume of ours. */
+bool smv_origin_is_within(const struct smv_device *device, const char *identity);
+/* The origin of the store that the device is, or is a part of; NULL: none. */
+const struct smv_vol *smv_origin_around(struct smv_backend *backend,
+					const struct smv_device *device);
 /* Is the device an origin of the store already, of another than @but? 0, or 1: said so. */
 int smv_origin_check_new(struct smv_backend *backend, const struct smv_device *device,
 			 const struct smv_vol *but);

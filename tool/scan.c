@@ -178,15 +178,13 @@ static enum cover cover_by(const char *dm_uuid)
 }
 
 /* What is on it: the last in the order above. */
-static enum cover cover_of(const char *name)
+static enum cover cover_in(const char *holders)
 {
 	enum cover cover = BARE;
 	struct dirent *entry;
 	char path[600];
-	DIR *dir;
+	DIR *dir = opendir(holders);
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s/holders", name);
-	dir = opendir(path);
 	while (dir && (entry = readdir(dir))) {
 		char uuid[256] = "";
 
@@ -200,6 +198,18 @@ static enum cover cover_of(const char *name)
 	if (dir)
 		closedir(dir);
 	return cover;
+}
+
+/* What is on a partition's disk is so on the partition only if it is a volume. */
+static enum cover cover_of(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/../holders", name);
+	if (cover_in(path) == VOLUME)
+		return VOLUME;
+	snprintf(path, sizeof(path), "/sys/class/block/%s/holders", name);
+	return cover_in(path);
 }
 
 static void look_at(struct smv_scan *scan, const char *name)

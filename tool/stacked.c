@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Stores upon stores. It promises that none is brought up on the raw device of another one's origin, which
- * it would change behind that one's back, and that one whose origin is a volume of another comes after it.
+ * Stores upon stores. It promises that none is brought up on the raw device of another one's origin, or on
+ * a part of that, which it would change behind that one's back, and that one whose origin is a volume of another comes after it.
  *
  * It reads only, and has every store open for that, for a moment. Weak side: a store that cannot be opened says
  * nothing of its origins; an origin that lies on another store's volume through LVM or the like is not seen.
@@ -17,19 +17,25 @@ struct stack {
 	u32 count;
 };
 
+/* NULL: it cannot be opened. */
+static struct smv_backend *open_muted(const struct smv_store_ref *ref)
+{
+	struct smv_backend *backend = NULL;
+
+	smv_text_mute(true);
+	if (smv_stores_open(ref, false, &backend)) {
+		smv_backend_close(backend, NULL);
+		backend = NULL;
+	}
+	smv_text_mute(false);
+	return backend;
+}
+
 static void open_all(struct stack *s)
 {
 	s->backend = smv_text_alloc((s->count + 1) * sizeof(*s->backend));
-	smv_text_mute(true);
-	for (u32 i = 0; i < s->count; i++) {
-		struct smv_backend *backend = NULL;
-
-		if (smv_stores_open(&s->refs[i], false, &backend))
-			smv_backend_close(backend, NULL);
-		else
-			s->backend[i] = backend;
-	}
-	smv_text_mute(false);
+	for (u32 i = 0; i < s->count; i++)
+		s->backend[i] = open_muted(&s->refs[i]);
 }
 
 static bool is_within_any(const struct stack *s, u32 i)
@@ -39,11 +45,8 @@ static bool is_within_any(const struct stack *s, u32 i)
 
 	if (s->refs[i].dm_name || smv_device_open(&device, s->refs[i].path, SMV_DEVICE_PEEK))
 		return false;
-	smv_text_mute(true);
 	for (u32 k = 0; k < s->count && !within; k++)
-		within = k != i && s->backend[k] &&
-			 smv_origin_check_new(s->backend[k], &device, NULL);
-	smv_text_mute(false);
+		within = k != i && s->backend[k] && smv_origin_around(s->backend[k], &device);
 	smv_device_close(&device);
 	return within;
 }
@@ -124,24 +127,20 @@ int smv_stacked_check_target(const struct smv_device *device, const struct smv_d
 {
 	struct smv_store_ref *refs;
 	u32 count = smv_stores_list(&refs, true);
-	char *label = NULL;
 	int rc = 0;
 
-	smv_text_mute(true);
-	for (u32 i = 0; i < count && !label; i++) {
-		struct smv_backend *backend = NULL;
+	for (u32 i = 0; i < count && !rc; i++) {
+		struct smv_backend *backend = is_at(&refs[i], own) ? NULL : open_muted(&refs[i]);
+		const struct smv_vol *vol = backend ? smv_origin_around(backend, device) : NULL;
 
-		if (!is_at(&refs[i], own) && !smv_stores_open(&refs[i], false, &backend) &&
-		    smv_origin_check_new(backend, device, NULL))
-			label = smv_text_printf("%s", backend->info.settings.label);
+		if (vol)
+			rc = smv_fail(
+				device->path,
+				"%s an origin of the store %s: use -f to destroy what is on it",
+				smv_origin_is(device, vol->info.identity) ? "is" : "is a part of",
+				backend->info.settings.label);
 		smv_backend_close(backend, NULL);
 	}
-	smv_text_mute(false);
 	smv_stores_free(refs, count);
-	if (label)
-		rc = smv_fail(device->path,
-			      "is an origin of the store %s: use -f to destroy what is on it",
-			      label);
-	free(label);
 	return rc;
 }

@@ -107,6 +107,7 @@ static bool is_snapshot(dev_t dev)
 struct below {
 	struct stat what; /* a block device, or a file */
 	bool blocks; /* by mapping of blocks alone: not through filesystems and snapshots */
+	bool raw; /* nor through an origin's device */
 };
 
 static bool lies_on(dev_t dev, const struct below *on, int depth);
@@ -134,7 +135,8 @@ static bool lies_on(dev_t dev, const struct below *on, int depth)
 
 	if (S_ISBLK(on->what.st_mode) && dev == on->what.st_rdev)
 		return true;
-	if (depth == DEPTH_MAX || (on->blocks && is_snapshot(dev)))
+	if (depth == DEPTH_MAX || (on->raw && smv_device_is_ours(dev)) ||
+	    (on->blocks && is_snapshot(dev)))
 		return false;
 	if (disk_of(dev, &below) ? lies_on(below, on, depth + 1) : loop_lies_on(dev, on, depth))
 		return true;
@@ -171,6 +173,13 @@ bool smv_device_maps_file(dev_t dev, const char *path)
 	struct below below = { .blocks = true };
 
 	return stat(path, &below.what) || lies_on(dev, &below, 0);
+}
+
+bool smv_device_is_within(dev_t dev, const char *path)
+{
+	struct below below = { .blocks = true, .raw = true };
+
+	return !stat(path, &below.what) && lies_on(dev, &below, 0);
 }
 
 /* The device that lies on @dev, other than those that @is_own takes: its name. */

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What the kernel says about devices in /sys: what lies on what, and who uses it. It promises only
- * to look.
+ * to look. What a loop device lies on it is asked itself, as a name may be cut, changed or gone. Weak
+ * side: where that may not be asked, or has no node, the name is all there is.
  */
 #include <dirent.h>
+#include <fcntl.h>
+#include <linux/loop.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 #include "device.h"
 #include "dm.h"
+#include "identity.h"
 #include "text.h"
 
 #define DEPTH_MAX 16
@@ -69,10 +74,36 @@ static bool same_file(const struct stat *a, const struct stat *b)
 	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
+static bool ask_loop(dev_t dev, struct stat *st)
+{
+	struct loop_info64 info;
+	char *node = smv_identity_node(dev);
+	int fd = node ? open(node, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+	bool known = fd >= 0 && !ioctl(fd, LOOP_GET_STATUS64, &info);
+
+	if (fd >= 0)
+		close(fd);
+	free(node);
+	memset(st, 0, sizeof(*st));
+	if (!known)
+		return false;
+	st->st_mode = info.lo_rdevice ? S_IFBLK : S_IFREG;
+	st->st_rdev = info.lo_rdevice;
+	st->st_dev = info.lo_device;
+	st->st_ino = info.lo_inode;
+	return true;
+}
+
+/* What the loop device lies on; false: it is none, or on nothing that is known. */
 static bool backing_file(dev_t dev, struct stat *st)
 {
-	char text[512];
+	char path[64], text[512];
 
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/loop", major(dev), minor(dev));
+	if (access(path, F_OK))
+		return false;
+	if (ask_loop(dev, st))
+		return true;
 	return smv_device_attribute(dev, "loop/backing_file", text, sizeof(text)) &&
 	       !stat(text, st);
 }
@@ -217,13 +248,12 @@ bool smv_device_has_loop(const char *path)
 	if (stat(path, &file))
 		attached = true;
 	while (dir && !attached && (entry = readdir(dir))) {
-		char attribute[300], text[512];
+		char path[300];
+		dev_t dev;
 
-		snprintf(attribute, sizeof(attribute), "/sys/class/block/%s/loop/backing_file",
-			 entry->d_name);
-		attached = entry->d_name[0] != '.' &&
-			   smv_device_sysfs(attribute, text, sizeof(text)) &&
-			   !stat(text, &backing) && same_file(&file, &backing);
+		snprintf(path, sizeof(path), "/sys/class/block/%s/dev", entry->d_name);
+		attached = entry->d_name[0] != '.' && smv_device_number(path, &dev) &&
+			   backing_file(dev, &backing) && same_file(&file, &backing);
 	}
 	if (dir)
 		closedir(dir);

@@ -103,6 +103,12 @@ static dev_t source_of(const struct mounts *m)
 	return *m->source == '/' && !stat(m->source, &st) && S_ISBLK(st.st_mode) ? st.st_rdev : 0;
 }
 
+/* The device it lies on; 0: none that is known. */
+static dev_t device_of(const struct mounts *m)
+{
+	return major(m->fs) ? m->fs : source_of(m);
+}
+
 static bool is_btrfs(const struct mounts *m)
 {
 	return !strcmp(m->type, "btrfs");
@@ -205,7 +211,7 @@ static char *mounted(dev_t dev, bool (*on)(dev_t one, dev_t dev))
 	u32 count = find_btrfs(dev, on, &found);
 
 	while (!where && next_mount(&m))
-		if (on(m.fs, dev) || on(source_of(&m), dev) || is_mounted_in(&m, found, count))
+		if (on(device_of(&m), dev) || is_mounted_in(&m, found, count))
 			where = smv_text_printf("%s", m.where);
 	end_mounts(&m);
 	if (!where && count)
@@ -240,7 +246,7 @@ struct sync {
 /* Not on the device itself, with which the kernel freezes it. */
 static bool is_upon(const struct sync *s, const struct mounts *m)
 {
-	dev_t on = major(m->fs) ? m->fs : source_of(m);
+	dev_t on = device_of(m);
 
 	return m->fs != s->dev && on && is_syncable_on(on, s->dev);
 }

@@ -331,12 +331,15 @@ static int open_one(const char *device, const char *arg, const struct smv_target
 	return rc;
 }
 
-static int open_target(const struct smv_args *args, const char *arg, bool write,
+static int open_target(const struct smv_args *args, const char *arg, bool store, bool write,
 		       struct smv_backend **backend)
 {
 	struct smv_target target;
 	int rc = smv_target_parse(arg, &target);
 
+	if (!rc && store && target.volume)
+		rc = smv_fail(arg, "is a volume: write %s/ for the store that it is in",
+			      target.store);
 	if (!rc)
 		rc = open_one(smv_args_get(args, 'S'), arg, &target, write, backend);
 	smv_target_free(&target);
@@ -356,7 +359,7 @@ int smv_target_open(const struct smv_args *args, char *const *names, u32 count, 
 		if (rc)
 			return rc;
 	}
-	return open_target(args, names[0], write, backend);
+	return open_target(args, names[0], false, write, backend);
 }
 
 int smv_target_open_store(const struct smv_args *args, const char *name, bool write,
@@ -366,7 +369,7 @@ int smv_target_open_store(const struct smv_args *args, const char *name, bool wr
 
 	*backend = NULL;
 	if (*name == '/' || *name == '.' || strchr(name, '/'))
-		return open_target(args, name, write, backend);
+		return open_target(args, name, true, write, backend);
 	if (!smv_name_is_label(name))
 		return smv_fail(name, "is no legal label of a store: see snapmv(8), NAMES");
 	return open_one(smv_args_get(args, 'S'), name, &target, write, backend);

@@ -268,6 +268,8 @@ t_set_changes_settings_together_or_not_at_all()
 		unchanged 1 'not possible' set ./store policy=drop "$bad"
 		has_way_out
 	done
+	unchanged 1 'is a volume: write mine/ ' set -S ./store mine/data policy=hold
+	refused 1 'is a volume: write mine/ ' smv add mine/data ./origin more
 	clean_check
 }
 

@@ -14,6 +14,7 @@
 #include "identity.h"
 #include "names.h"
 #include "origin.h"
+#include "scan.h"
 #include "target.h"
 #include "text.h"
 
@@ -50,6 +51,20 @@ static int add_device(struct smv_backend *backend, const struct smv_device *devi
 	return 0;
 }
 
+/* It would have to be used through the origin from now on, and is not: nobody expects that of a store. */
+static int check_no_store(struct smv_device *device)
+{
+	struct smv_disk_super super;
+	int rc = smv_scan_read(device, &super);
+
+	if (rc && rc != -EUCLEAN && rc != -EOPNOTSUPP)
+		return 0;
+	return smv_fail(device->path,
+			"holds a snapmv store, which activate -a leaves down once it is within an "
+			"origin: use -f to add it all the same, and its volume as the store's "
+			"device from then on");
+}
+
 static int run_add(const struct smv_args *args)
 {
 	const char *store = args->arg[0], *path = args->arg[1], *name = args->arg[2];
@@ -69,21 +84,26 @@ static int run_add(const struct smv_args *args)
 		rc = smv_origin_check(backend, &device);
 	if (!rc)
 		rc = smv_origin_check_new(backend, &device, NULL);
+	if (!rc && !smv_args_has(args, 'f'))
+		rc = check_no_store(&device);
 	if (!rc)
 		rc = add_device(backend, &device, name);
 	smv_device_close(&device);
 	return smv_backend_close(backend, store) | rc;
 }
 
-static const struct smv_option no_options[] = { SMV_OPTION_END };
+static const struct smv_option add_options[] = {
+	SMV_OPTION_FORCE("even if the device holds a store"), SMV_OPTION_END
+};
 
 const struct smv_command smv_command_add = {
 	.name = "add",
-	.synopsis = "STORE-DEV ORIGIN-DEV NAME",
+	.synopsis = "[-f] STORE-DEV ORIGIN-DEV NAME",
 	.summary = "Registers an existing device as an origin of the store.",
 	.help = "Nothing is written to it, and it may be mounted; from the first snapshot on it\n"
-		"must be used only through /dev/mapper (see activate).\n",
-	.options = no_options,
+		"must be used only through /dev/mapper (see activate). Refuses without -f a device that\n"
+		"is a store itself.\n",
+	.options = add_options,
 	.least = 3,
 	.most = 3,
 	.run = run_add,

@@ -62,6 +62,25 @@ t_add_refuses_what_cannot_be()
 	clean_check
 }
 
+t_add_takes_a_device_that_is_a_store_itself_only_with_force()
+{
+	make_store
+	truncate -s 16M other damaged
+	must smv format -l other ./other
+	must smv format ./damaged
+	$PLANT damaged flip 1 100 1
+	$PLANT damaged flip 2 100 1
+	before=$(sums other damaged)
+	for device in other damaged; do
+		unchanged 1 "$device: holds a snapmv store.*-f" add ./store ./$device inner
+		has_way_out
+		must smv add -f ./store ./$device $device
+	done
+	eq "$(sums other damaged)" "$before" 'the stores on them'
+	must smv add ./other ./origin data
+	clean_check
+}
+
 t_names_have_their_limits()
 {
 	make_store

@@ -51,7 +51,7 @@ char *smv_device_mounted(dev_t dev);
 char *smv_device_mounted_upon(dev_t dev);
 /*
  * Makes durable what is mounted on the device, or on one upon it, and is not frozen with the device: see
- * mounts.c. 0, or a negative error: *@where, to be freed, is the mount. Nothing behind a suspended device.
+ * mounts.c. 0, or a negative error: *@where, to be freed, is the mount. Nothing that lies on a suspended device.
  */
 int smv_device_sync(dev_t dev, char **where);
 /*
@@ -71,6 +71,9 @@ bool smv_device_maps(dev_t dev, dev_t to);
 bool smv_device_maps_file(dev_t dev, const char *path);
 /* Is @dev what @path leads to, a device or a file, or mapped to it block by block, not through a volume of ours? */
 bool smv_device_is_within(dev_t dev, const char *path);
+bool smv_device_is_suspended(dev_t dev);
+/* Is it, or anything it lies on? */
+bool smv_device_waits(dev_t dev);
 /* The first line of a file in sysfs or procfs without blanks at its ends; false: none. */
 bool smv_device_sysfs(const char *path, char *text, size_t bytes);
 /* A file that holds "8:1"; false: it does not. */

@@ -125,16 +125,9 @@ static bool is_same(dev_t dev, dev_t other)
 	return dev == other;
 }
 
-static bool is_suspended(dev_t dev)
-{
-	char text[8];
-
-	return smv_device_attribute(dev, "dm/suspended", text, sizeof(text)) && *text == '1';
-}
-
 static bool is_syncable_on(dev_t dev, dev_t on)
 {
-	return smv_device_lies_on(dev, on) && !is_suspended(dev);
+	return smv_device_lies_on(dev, on) && !smv_device_waits(dev);
 }
 
 /* Those with a device that @on takes, beside @dev, each once; to be freed. */
@@ -303,7 +296,7 @@ int smv_device_sync(dev_t dev, char **where)
 	int rc = 0;
 
 	*where = NULL;
-	if (is_suspended(dev))
+	if (smv_device_is_suspended(dev))
 		return 0;
 	s.count = find_btrfs(dev, is_syncable_on, &s.btrfs);
 	while (!rc && next_mount(&m)) {

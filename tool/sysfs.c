@@ -55,6 +55,13 @@ bool smv_device_is_ours(dev_t dev)
 	       !strncmp(uuid, "SNAPMV-", 7);
 }
 
+bool smv_device_is_suspended(dev_t dev)
+{
+	char text[8];
+
+	return smv_device_attribute(dev, "dm/suspended", text, sizeof(text)) && *text == '1';
+}
+
 bool smv_device_number(const char *path, dev_t *dev)
 {
 	char text[64];
@@ -136,7 +143,8 @@ static bool is_snapshot(dev_t dev)
 
 /* What is looked for below a device. */
 struct below {
-	struct stat what; /* a block device, or a file */
+	struct stat what; /* a block device, or a file; zeroes: none */
+	bool suspended; /* or whatever is */
 	bool blocks; /* by mapping of blocks alone: not through filesystems and snapshots */
 	bool raw; /* nor through an origin's device */
 };
@@ -164,7 +172,8 @@ static bool lies_on(dev_t dev, const struct below *on, int depth)
 	dev_t below;
 	DIR *dir;
 
-	if (S_ISBLK(on->what.st_mode) && dev == on->what.st_rdev)
+	if ((S_ISBLK(on->what.st_mode) && dev == on->what.st_rdev) ||
+	    (on->suspended && smv_device_is_suspended(dev)))
 		return true;
 	if (depth == DEPTH_MAX || (on->raw && smv_device_is_ours(dev)) ||
 	    (on->blocks && is_snapshot(dev)))
@@ -188,6 +197,13 @@ static bool lies_on(dev_t dev, const struct below *on, int depth)
 bool smv_device_lies_on(dev_t dev, dev_t on)
 {
 	struct below below = { .what = { .st_mode = S_IFBLK, .st_rdev = on } };
+
+	return lies_on(dev, &below, 0);
+}
+
+bool smv_device_waits(dev_t dev)
+{
+	struct below below = { .suspended = true };
 
 	return lies_on(dev, &below, 0);
 }

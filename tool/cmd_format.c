@@ -219,7 +219,8 @@ static int check_empty(const char *path, bool force)
 	return rc;
 }
 
-static int check_erase(struct smv_device *device, bool force)
+/* The superblock as it was before the store was looked at: whoever has written since, has written that, too. */
+static int check_erase(struct smv_device *device, const struct smv_disk_super *before, bool force)
 {
 	struct smv_disk_super super;
 	int rc = smv_scan_read(device, &super);
@@ -229,22 +230,39 @@ static int check_erase(struct smv_device *device, bool force)
 	if (!rc && !force && smv_scan_is_elsewhere(&super))
 		return smv_fail(device->path, "in use by another host or not closed by it: "
 					      "deactivate it there, or use -f");
+	if (!force && (rc || memcmp(&super, before, sizeof(super))))
+		return smv_fail(device->path, "was changed at this moment: try again");
 	return 0;
+}
+
+static int peek(const char *path, struct smv_disk_super *super)
+{
+	struct smv_device device;
+	int rc = smv_device_must_open(&device, path, SMV_DEVICE_PEEK);
+
+	memset(super, 0, sizeof(*super));
+	if (!rc)
+		smv_scan_read(&device, super);
+	smv_device_close(&device);
+	return rc;
 }
 
 static int run_erase(const struct smv_args *args)
 {
 	const char *path = args->arg[0];
 	bool force = smv_args_has(args, 'f');
+	struct smv_disk_super before;
 	struct smv_device device;
-	int rc = check_empty(path, force);
+	int rc = peek(path, &before);
 
+	if (!rc)
+		rc = check_empty(path, force);
 	if (rc)
 		return rc;
 	rc = smv_device_must_open(&device, path, SMV_DEVICE_CLAIM);
 	if (rc)
 		return rc;
-	rc = check_erase(&device, force);
+	rc = check_erase(&device, &before, force);
 	if (!rc) {
 		rc = smv_signature_wipe_store(&device);
 		if (rc)

@@ -172,6 +172,30 @@ t_erase_takes_a_store_away()
 	refused 1 'holds no store' smv check ./store
 }
 
+t_erase_takes_no_snapshot_away_that_was_taken_while_it_waited()
+{
+	make_store
+	cp store fresh
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		cp fresh store
+		rm -f held
+		flock -F -s ./store sh -c 'echo held; exec sleep 600' >held &
+		holder=$!
+		until [ -s held ]; do :; done
+		smv erase ./store 2>erase.err & erase=$!
+		sleep 0.3
+		smv snapshot -S ./store data a 2>/dev/null & snapshot=$!
+		sleep 0.3
+		kill $holder
+		erased=0 taken=0
+		wait $erase || erased=$?
+		wait $snapshot || taken=$?
+		[ $erased -ne 0 ] || [ $taken -ne 0 ] || fail "in round $i a snapshot was taken, and erased"
+		[ $erased -eq 0 ] || grep -q 'changed\|snapshots' erase.err || fail "$(cat erase.err)"
+		[ $taken -ne 0 ] || eq "$(out smv list -q ./store | xargs)" 'data data@a' 'what is left'
+	done
+}
+
 t_erase_with_force_takes_damaged_stores()
 {
 	make_store

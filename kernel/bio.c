@@ -330,6 +330,30 @@ bool smv_bio_hold(struct smv_bio *io)
 	return !retry;
 }
 
+/*
+ * smv_drop() for a job that has found no space, to its end. 0: wait for *lsn; -EBUSY: no room for the
+ * records now; wait, and call again with the same *cursor; else the store has failed. May read metadata.
+ */
+int smv_space_drop(struct smv_dev *dev, struct smv_job *job, u64 *cursor, u64 *lsn)
+{
+	u64 miss = 0;
+	int r;
+
+	do {
+		smv_lock(dev);
+		r = smv_drop(dev->store, job, cursor, lsn, &miss);
+		smv_unlock(dev);
+		if (r == -EAGAIN && smv_host_fetch(dev, miss))
+			r = -EIO;
+	} while (r == 1 || r == -EAGAIN);
+	if (r == -EBUSY)
+		return r;
+	if (r)
+		smv_fail(dev, "snapshots could not be marked invalid");
+	atomic64_inc(&dev->stats.dropped);
+	return r;
+}
+
 /* A data write of the snapshot to the store has completed. */
 void smv_bio_written(struct smv_vol *vol)
 {

@@ -464,6 +464,7 @@ bool smv_bio_park_closed(struct smv_bio *io);
 bool smv_bio_park_room(struct smv_bio *io, bool may_go_back);
 bool smv_bio_hold(struct smv_bio *io);
 bool smv_hold_is_over(struct smv_dev *dev, unsigned long *since);
+int smv_space_drop(struct smv_dev *dev, struct smv_job *job, u64 *cursor, u64 *lsn);
 void smv_bio_written(struct smv_vol *vol);
 void smv_child_submit(struct smv_bio *io, struct block_device *bdev, sector_t from, u32 sectors,
 		      sector_t to);

@@ -467,26 +467,16 @@ static void gate_remember_drop(struct smv_bio *io)
 static bool gate_drop(struct smv_bio *io)
 {
 	struct smv_dev *dev = io->vol->dev;
-	u64 lsn = 0, miss = 0;
-	int r;
+	u64 lsn = 0;
+	int r = smv_space_drop(dev, &io->job, &io->cursor, &lsn);
 
-	do {
-		smv_lock(dev);
-		r = smv_drop(dev->store, &io->job, &io->cursor, &lsn, &miss);
-		if (lsn > io->lsn)
-			io->lsn = lsn;
-		smv_unlock(dev);
-		if (r == -EAGAIN && smv_host_fetch(dev, miss))
-			r = -EIO;
-	} while (r == 1 || r == -EAGAIN);
+	if (lsn > io->lsn)
+		io->lsn = lsn;
 	if (r == -EBUSY) {
 		io->verdict = -ENOSPC;
 		return !smv_bio_park_room(io, false);
 	}
 	gate_remember_drop(io);
-	if (r)
-		smv_fail(dev, "snapshots could not be marked invalid");
-	atomic64_inc(&dev->stats.dropped);
 	smv_commit_kick(dev);
 	return true;
 }

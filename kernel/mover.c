@@ -191,24 +191,12 @@ static bool mover_is_crowded(struct smv_vol *vol)
 /* The snapshots that need the chunk of the job are marked invalid, durably. */
 static int mover_drop(struct smv_dev *dev, struct smv_job *job)
 {
-	u64 cursor = 0, lsn = 0, miss = 0;
+	u64 cursor = 0, lsn = 0;
 	int r;
 
-	do {
-		smv_lock(dev);
-		r = smv_drop(dev->store, job, &cursor, &lsn, &miss);
-		smv_unlock(dev);
-		if (r == -EBUSY)
-			smv_wait_room(dev, NULL);
-		else if (r == -EAGAIN && smv_host_fetch(dev, miss))
-			r = -EIO;
-	} while (r == 1 || r == -EAGAIN || r == -EBUSY);
-	if (r) {
-		smv_fail(dev, "snapshots could not be marked invalid");
-		return r;
-	}
-	atomic64_inc(&dev->stats.dropped);
-	return smv_wait_durable(dev, lsn);
+	while ((r = smv_space_drop(dev, job, &cursor, &lsn)) == -EBUSY)
+		smv_wait_room(dev, NULL);
+	return r ? r : smv_wait_durable(dev, lsn);
 }
 
 /* 0: the chunk is not pending any more, or lost; else an error. */

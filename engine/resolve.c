@@ -19,8 +19,6 @@
 
 #include "preserved.h"
 
-#define NOWHERE smv_where(SMV_WHERE_NONE, 0)
-
 /* The redo entry that serves (volume, chunk) as of @epoch. */
 static int find_redo(struct smv_store *store, const struct smv_volume *volume, u64 chunk, u64 epoch,
 		     u64 *where, u64 *miss)
@@ -122,7 +120,7 @@ int smv_resolve(struct smv_store *store, struct smv_volume *volume, u64 chunk, u
 			error = smv_resolve_pending(store, origin, chunk, where, miss);
 	}
 	if (error == -ENOENT) {
-		*where = NOWHERE;
+		*where = SMV_NOWHERE;
 		return 0;
 	}
 	return error;

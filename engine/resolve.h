@@ -5,6 +5,8 @@
 
 #include "record.h"
 
+#define SMV_NOWHERE smv_where(SMV_WHERE_NONE, 0)
+
 /*
  * Where chunk @chunk of @volume is read from: *where as in an exception, or of
  * kind SMV_WHERE_NONE: in place on the origin. -EAGAIN, -EUCLEAN.

@@ -104,10 +104,16 @@ static u64 volumes_most(const struct smv_store *store)
 	       count(&store->volumes, true) + SMV_SNAPSHOT_PARTS;
 }
 
+/* Blocks that one checkpoint takes at most. */
+static u64 need_once(const struct smv_store *store, u64 exceptions, u64 volumes)
+{
+	return smv_tree_need(&store->exceptions.tree, exceptions) +
+	       smv_tree_need(&store->volumes.tree, volumes);
+}
+
 void smv_room_set(struct smv_store *store)
 {
-	u64 once = smv_tree_need(&store->exceptions.tree, store->overlay_limit) +
-		   smv_tree_need(&store->volumes.tree, store->volume_count + SMV_SNAPSHOT_PARTS);
+	u64 once = need_once(store, store->overlay_limit, store->volume_count + SMV_SNAPSHOT_PARTS);
 	struct changes most = { store->overlay_limit + JOBS_MOST, volumes_most(store) };
 
 	smv_alloc_set_reserve(&store->alloc, 2 * once);
@@ -168,10 +174,7 @@ static u64 most_exceptions(const struct smv_store *store)
 
 static int room_for(const struct smv_store *store, u64 exceptions, u64 volumes)
 {
-	u64 once = smv_tree_need(&store->exceptions.tree, exceptions) +
-		   smv_tree_need(&store->volumes.tree, volumes);
-
-	if (smv_alloc_meta_room(&store->alloc) >= once)
+	if (smv_alloc_meta_room(&store->alloc) >= need_once(store, exceptions, volumes))
 		return 0;
 	return store->volumes.frozen ? -EBUSY : -ENOSPC;
 }

@@ -26,7 +26,6 @@
 
 #include "room.h"
 
-#define NOWHERE smv_where(SMV_WHERE_NONE, 0)
 #define DROP_STEP 64u /* volumes looked at in one step */
 
 static const struct smv_where in_place = { .place = SMV_PLACE_ORIGIN };
@@ -272,7 +271,7 @@ int smv_write_get(struct smv_store *store, const struct smv_key *key, u64 *where
 	struct smv_value value;
 	int error = smv_record_get(store, key, &value, miss);
 
-	*where = NOWHERE;
+	*where = SMV_NOWHERE;
 	if (error)
 		return error == -ENOENT ? 0 : error;
 	*where = value.where;
@@ -292,7 +291,7 @@ static int find_superseded(struct smv_store *store, const struct smv_volume *vol
 	struct smv_value value;
 	int error;
 
-	*where = NOWHERE;
+	*where = SMV_NOWHERE;
 	if (!volume->parent || (near.epoch == 1 && volume->inherited_none) || !near.epoch--)
 		return 0;
 	error = smv_record_le(store, &near, &limit, old, &value, miss);

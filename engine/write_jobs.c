@@ -13,8 +13,6 @@
 
 #include "unproven.h"
 
-#define NOWHERE smv_where(SMV_WHERE_NONE, 0)
-
 void smv_job_cancel(struct smv_store *store, struct smv_job *job)
 {
 	if (job->unproven)
@@ -54,7 +52,7 @@ static int copy_done(struct smv_store *store, struct smv_job *job, u64 where, u6
 	if (!need)
 		return cancelled(store, job, 0);
 	/* Needed: so there is no entry of this epoch. */
-	error = smv_write_put(store, job->volume, &job->key, where, NOWHERE, lsn, miss);
+	error = smv_write_put(store, job->volume, &job->key, where, SMV_NOWHERE, lsn, miss);
 	if (!error)
 		job->todo = SMV_TODO_GO;
 	return error;
@@ -70,7 +68,7 @@ static bool is_still_absent(const struct smv_store *store, const struct smv_job 
 
 static int publish(struct smv_store *store, struct smv_job *job, u64 where, u64 *lsn, u64 *miss)
 {
-	u64 was = NOWHERE;
+	u64 was = SMV_NOWHERE;
 	int error = is_still_absent(store, job) ? 0 : smv_write_get(store, &job->key, &was, miss);
 
 	if (error)
@@ -106,7 +104,8 @@ static int keep_lost(struct smv_store *store, struct smv_job *job, u64 *lsn, u64
 
 	if (error || !need)
 		return error;
-	return smv_write_put(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), NOWHERE, lsn, miss);
+	return smv_write_put(store, origin, &key, smv_where(SMV_WHERE_LOST, 0), SMV_NOWHERE, lsn,
+			     miss);
 }
 
 static void look_again(struct smv_roll *roll)

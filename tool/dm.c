@@ -22,7 +22,6 @@
 #include "dm.h"
 #include "text.h"
 
-#define UUID_PREFIX "SNAPMV-"
 #define UUID_TEXT 36
 #define CLOSE_TRIES 20
 #define CLOSE_PAUSE_NS 100000000
@@ -85,13 +84,21 @@ static int run(struct dm_task *task)
 
 /* -- finding ------------------------------------------------------------- */
 
+void smv_dm_prefix(const u8 *uuid, char *prefix)
+{
+	char text[UUID_TEXT + 1];
+
+	smv_text_uuid(uuid, text);
+	snprintf(prefix, SMV_DM_PREFIX_BYTES, SMV_DM_PREFIX "%s-", text);
+}
+
 static bool parse_uuid(const char *text, struct smv_dm_device *device)
 {
 	u32 n = 0, byte;
 
-	if (!text || strncmp(text, UUID_PREFIX, strlen(UUID_PREFIX)))
+	if (!text || strncmp(text, SMV_DM_PREFIX, strlen(SMV_DM_PREFIX)))
 		return false;
-	text += strlen(UUID_PREFIX);
+	text += strlen(SMV_DM_PREFIX);
 	if (strlen(text) < UUID_TEXT + 2 || text[UUID_TEXT] != '-')
 		return false;
 	for (const char *p = text; n < SMV_UUID_BYTES; p += 2) {
@@ -272,15 +279,14 @@ static int run_with_udev(struct dm_task *task, const sigset_t *release)
 int smv_dm_create(const struct smv_dm_table *table, char **why)
 {
 	struct dm_task *task = task_for(DM_DEVICE_CREATE, table->name);
-	char text[64], uuid[UUID_TEXT + 1];
+	char text[64], prefix[SMV_DM_PREFIX_BYTES];
 	int log, rc;
 
 	*why = NULL;
 	if (!task)
 		return -ENODEV;
-	smv_text_uuid(table->uuid, uuid);
-	snprintf(text, sizeof(text), UUID_PREFIX "%s-%llu", uuid,
-		 (unsigned long long)table->number);
+	smv_dm_prefix(table->uuid, prefix);
+	snprintf(text, sizeof(text), "%s%llu", prefix, (unsigned long long)table->number);
 	if (!dm_task_set_uuid(task, text) ||
 	    !dm_task_add_target(task, 0, table->sectors, table->target, table->parameters) ||
 	    (table->read_only && !dm_task_set_ro(task))) {

@@ -8,6 +8,8 @@
 #include "types.h"
 
 #define SMV_DM_NAME_BYTES 128
+#define SMV_DM_PREFIX "SNAPMV-" /* with which the uuids of our devices begin */
+#define SMV_DM_PREFIX_BYTES 48 /* of smv_dm_prefix() */
 
 struct smv_dm_device {
 	char name[SMV_DM_NAME_BYTES];
@@ -23,6 +25,9 @@ struct smv_dm_list {
 	u32 count;
 	struct smv_dm_device *device;
 };
+
+/* Writes what the uuids of the store's devices begin with: the number of the volume follows. */
+void smv_dm_prefix(const u8 *uuid, char *prefix);
 
 /* All our devices; an empty list where there is no device-mapper. */
 void smv_dm_list(struct smv_dm_list *list);

@@ -172,7 +172,7 @@ enum cover { BARE, STORE, VOLUME, OTHER };
 /* Of a store it is the store itself; of a volume, one that lies on it. */
 static enum cover cover_by(const char *dm_uuid)
 {
-	if (strncmp(dm_uuid, "SNAPMV-", 7))
+	if (strncmp(dm_uuid, SMV_DM_PREFIX, strlen(SMV_DM_PREFIX)))
 		return OTHER;
 	return strcmp(strrchr(dm_uuid, '-'), "-0") ? VOLUME : STORE;
 }

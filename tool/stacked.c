@@ -7,6 +7,7 @@
  * nothing of its origins; an origin that lies on another store's volume through LVM or the like is not seen.
  */
 #include <stdlib.h>
+#include "dm.h"
 #include "origin.h"
 #include "stacked.h"
 #include "text.h"
@@ -54,10 +55,11 @@ static bool is_within_any(const struct stack *s, u32 i)
 /* Is an origin of the one a volume of the other? */
 static bool needs(const struct stack *s, u32 i, u32 other)
 {
-	char uuid[37], prefix[64];
+	static const char kind[] = "dmuuid:";
+	char prefix[sizeof(kind) + SMV_DM_PREFIX_BYTES];
 
-	smv_text_uuid(s->refs[other].uuid, uuid);
-	snprintf(prefix, sizeof(prefix), "dmuuid:SNAPMV-%s-", uuid);
+	strcpy(prefix, kind);
+	smv_dm_prefix(s->refs[other].uuid, prefix + strlen(kind));
 	for (u32 v = 0; s->backend[i] && v < s->backend[i]->vols; v++)
 		if (!strncmp(s->backend[i]->vol[v].info.identity, prefix, strlen(prefix)))
 			return true;

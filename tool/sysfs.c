@@ -52,7 +52,7 @@ bool smv_device_is_ours(dev_t dev)
 	char uuid[256];
 
 	return smv_device_attribute(dev, "dm/uuid", uuid, sizeof(uuid)) &&
-	       !strncmp(uuid, "SNAPMV-", 7);
+	       !strncmp(uuid, SMV_DM_PREFIX, strlen(SMV_DM_PREFIX));
 }
 
 bool smv_device_is_suspended(dev_t dev)

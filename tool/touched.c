@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include "dm.h"
 #include "fingerprint.h"
 #include "identity.h"
 #include "origin.h"
@@ -172,12 +173,11 @@ struct own {
 static bool is_own(void *context, const char *uuid)
 {
 	struct own *own = context;
-	char text[37], prefix[48];
+	char prefix[SMV_DM_PREFIX_BYTES];
 	struct smv_vol *vol;
 	u64 number;
 
-	smv_text_uuid(own->backend->info.uuid, text);
-	snprintf(prefix, sizeof(prefix), "SNAPMV-%s-", text);
+	smv_dm_prefix(own->backend->info.uuid, prefix);
 	if (strncmp(uuid, prefix, strlen(prefix)) ||
 	    smv_text_number(uuid + strlen(prefix), &number) || !number)
 		return false;

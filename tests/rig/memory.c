@@ -175,6 +175,19 @@ bool memory_again(struct memory *memory, int *rc)
 	return !*rc;
 }
 
+int memory_stage(struct memory *memory, struct smv_volume *origin)
+{
+	u64 lsn;
+	int rc = smv_stage_begin(memory->store, origin);
+
+	if (rc)
+		return rc;
+	do {
+		rc = smv_stage_end(memory->store, origin, 0, &lsn);
+	} while (memory_again(memory, &rc));
+	return rc ? rc : memory_commit(memory);
+}
+
 int memory_snapshot(struct memory *memory, struct smv_volume *of, const char *name,
 		    struct smv_volume **snapshot)
 {

@@ -33,6 +33,8 @@ int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 ch
 			struct smv_job *job);
 int memory_job_done(struct memory *memory, struct smv_job *job);
 int memory_commit(struct memory *memory);
+/* Marks what a rollback has moved, and commits it. */
+int memory_stage(struct memory *memory, struct smv_volume *origin);
 /* smv_snapshot() of one volume, and its commit. @snapshot: it, or NULL if nobody wants to know. */
 int memory_snapshot(struct memory *memory, struct smv_volume *of, const char *name,
 		    struct smv_volume **snapshot);

@@ -62,15 +62,7 @@ static void begin(u64 chunks)
 
 static void stage(void)
 {
-	u64 lsn;
-	int rc;
-
-	EXPECT_EQ(smv_stage_begin(memory.store, origin), 0);
-	do {
-		rc = smv_stage_end(memory.store, origin, 0, &lsn);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
-	EXPECT_EQ(memory_commit(&memory), 0);
+	EXPECT_EQ(memory_stage(&memory, origin), 0);
 	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
 }
 

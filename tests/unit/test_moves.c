@@ -48,19 +48,6 @@ static bool start(u64 chunk, struct smv_job *job)
 	return true;
 }
 
-static void stage(void)
-{
-	u64 lsn;
-	int rc;
-
-	EXPECT_EQ(smv_stage_begin(memory.store, origin), 0);
-	do {
-		rc = smv_stage_end(memory.store, origin, 0, &lsn);
-	} while (memory_again(&memory, &rc));
-	EXPECT_EQ(rc, 0);
-	EXPECT_EQ(memory_commit(&memory), 0);
-}
-
 /* The mover, until there are too many marks; true: it is at the end. */
 static bool mover(void)
 {
@@ -92,7 +79,7 @@ static u32 write_ahead(bool staged)
 			continue;
 		EXPECT_EQ(memory_job_done(&memory, &jobs[n % SMV_MOVES_MAX]), 0);
 		if (staged && n % 500 == 0)
-			stage();
+			EXPECT_EQ(memory_stage(&memory, origin), 0);
 	}
 	EXPECT_LT(SMV_MOVES_MAX, n);
 	for (u32 i = 1; i < SMV_MOVES_MAX; i++)
@@ -113,10 +100,10 @@ UNIT_TEST(marks_have_room_for_all_writes_that_are_under_way)
 		EXPECT(!mover());
 		while (n--)
 			EXPECT_EQ(memory_job_done(&memory, &jobs[n]), 0);
-		stage();
+		EXPECT_EQ(memory_stage(&memory, origin), 0);
 		while (!mover())
-			stage();
-		stage();
+			EXPECT_EQ(memory_stage(&memory, origin), 0);
+		EXPECT_EQ(memory_stage(&memory, origin), 0);
 		EXPECT_EQ(smv_rollback_finish(memory.store, origin, &lsn, &memory.miss), 0);
 		EXPECT_EQ(memory_close(&memory), 0);
 		EXPECT_EQ(memory_open(&memory, false, NULL), 0);

@@ -144,7 +144,7 @@ $(BUILD)/bigstore: $(BUILD)/obj/tests/tool/bigstore.o $(BUILD)/obj/libsmv.a
 
 fuzz_sources := tests/fuzz/store.c tests/fuzz/mutate.c
 fuzz_library := $(engine) $(inspect) tests/rig/memory.c tests/rig/memory_history.c \
-	tests/rig/rig_host.c
+	tests/rig/memory_inspect.c tests/rig/rig_host.c
 FUZZ_TIME ?= 60
 FUZZ := -O2 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-ftrivial-auto-var-init=pattern
@@ -167,7 +167,7 @@ fuzz:
 	@mkdir -p $(BUILD)/fuzz/corpus
 	$(Q)ASAN_OPTIONS=quarantine_size_mb=2:malloc_context_size=8 \
 		$(BUILD)/fuzz/store -max_total_time=$(FUZZ_TIME) -max_len=265 -len_control=0 -timeout=20 \
-		-rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
+		-rss_limit_mb=1024 -malloc_limit_mb=16 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/ \
 		$(BUILD)/fuzz/corpus tests/fuzz/corpus
 
 # How much of engine/ the unit tests, the simulator and the fuzzer's inputs (kept ones, and

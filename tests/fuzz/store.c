@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Hostile store images: whatever the metadata says, check, a read-only opening
- * with all look-ups, and an opening for writing with some work never crash,
- * hang, fail an assertion, read outside or allocate without bound. What they
+ * with all look-ups, diff, dump, and an opening for writing with some work never
+ * crash, hang, fail an assertion, read outside or allocate without bound. What they
  * answer does not matter here, but for two things: what check calls clean can be
  * opened and read to the end, and what repair makes of it check calls clean.
  *
- * libFuzzer calls LLVMFuzzerTestOneInput(); replay.c does for kept inputs.
+ * libFuzzer calls LLVMFuzzerTestOneInput(); replay.c does for kept inputs. Both end
+ * it at an allocation of more than 16 MiB, and at more memory than a small multiple of that.
  */
 #include <stdlib.h>
 #include "check.h"
@@ -19,7 +20,7 @@
 #define VOLUMES_MAX 300
 #define CHUNKS_MAX 40
 #define WORK_STEPS 60
-#define LIVE_BYTES_MAX (512ull << 20)
+#define LIVE_BYTES_MAX (32u << 20) /* of the engine, for a store of 8 MiB at most */
 
 /* Small, so that an execution is quick. */
 static const struct smv_limits limits = { .cache_blocks = 64, .volumes = 256 };
@@ -111,13 +112,62 @@ static bool look_at_all(struct memory *memory)
 	return well && walk(memory);
 }
 
+static int take_range(void *context, u64 first, u64 count, enum smv_diff_kind kind)
+{
+	u64 *after = context;
+
+	if (!count || first < *after || first + count < first || !smv_diff_kind_name(kind))
+		die("ranges of a diff that make no sense");
+	*after = first + count;
+	return 0;
+}
+
+/* Each volume against the one before it: of one origin or not. */
+static bool diff_all(struct memory *memory)
+{
+	struct smv_volume_info last, info = { 0 };
+	struct smv_volume *volume;
+	bool well = true;
+
+	for (u32 i = 0; i < VOLUMES_MAX; i++) {
+		u64 after = 0;
+		int rc;
+
+		last = info;
+		volume = smv_volume_after(memory->store, info.number);
+		if (!volume)
+			break;
+		smv_volume_info(volume, &info);
+		if (!last.number)
+			continue;
+		rc = memory_diff(memory, last.number, info.number, take_range, &after);
+		well &= !rc || rc == -EINVAL || rc == -EIO;
+	}
+	return well;
+}
+
+/* As the tool writes it; where does not matter. */
+static bool dump(struct memory *memory)
+{
+	static FILE *nowhere;
+	bool well = true;
+
+	if (!nowhere)
+		nowhere = fopen("/dev/null", "we");
+	if (!nowhere)
+		die("no /dev/null");
+	for (int json = 0; json < 2; json++)
+		well &= !memory_dump(memory, json, nowhere);
+	return well;
+}
+
 static bool read_only(struct memory *memory)
 {
-	bool well = !memory_open(memory, true, &limits) && look_at_all(memory);
+	bool well = !memory_open(memory, true, &limits) && look_at_all(memory) && diff_all(memory);
 
 	check_memory();
 	memory_crash(memory);
-	return well;
+	return dump(memory) && well;
 }
 
 /* Some of everything that a user could do next. */

@@ -7,6 +7,8 @@
 #ifndef SMV_RIG_MEMORY_H
 #define SMV_RIG_MEMORY_H
 
+#include <stdio.h>
+#include "diff.h"
 #include "random.h"
 #include "replay.h"
 #include "store.h"
@@ -48,6 +50,12 @@ void memory_free(struct memory *memory);
 int memory_read(void *context, u64 block, void *buffer);
 int memory_write(void *context, u64 block, const void *buffer);
 struct smv_reader memory_reader(struct memory *memory);
+
+/* smv_dump() of what is on the disk; it need not be open. -EUCLEAN: no superblock is whole. */
+int memory_dump(struct memory *memory, bool json, FILE *out);
+/* smv_diff() of the open store. */
+typedef int (*memory_range)(void *context, u64 first, u64 count, enum smv_diff_kind kind);
+int memory_diff(struct memory *memory, u64 from, u64 to, memory_range range, void *context);
 
 /* ---- histories ------------------------------------------------------------ */
 

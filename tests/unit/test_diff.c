@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* smv_diff() against smv_resolve() of every chunk, over random histories. */
 #include "unit.h"
-#include "diff.h"
 #include "memory.h"
 #include "resolve.h"
 
@@ -20,38 +19,6 @@ struct found {
 };
 static struct found found;
 
-static bool get_volume(void *context, u64 number, struct smv_volume_info *info)
-{
-	struct smv_volume *volume = smv_volume_number(memory.store, number);
-
-	(void)context;
-	if (volume)
-		smv_volume_info(volume, info);
-	return volume;
-}
-
-static int fill(void *context, const struct smv_key *from, struct smv_diff_entry *entry, u32 room)
-{
-	struct smv_key at = *from, key;
-	struct smv_value value;
-	u32 count = 0;
-	int rc;
-
-	(void)context;
-	while (count < room) {
-		do
-			rc = smv_exception_ge(memory.store, &at, &key, &value, &memory.miss);
-		while (memory_again(&memory, &rc));
-		if (rc == -ENOENT || (!rc && key.volume != from->volume))
-			break;
-		EXPECT_EQ(rc, 0);
-		entry[count++] = (struct smv_diff_entry){ key, value.where };
-		at = key;
-		smv_key_next(&at);
-	}
-	return (int)count;
-}
-
 static int take_range(void *context, u64 first, u64 count, enum smv_diff_kind kind)
 {
 	(void)context;
@@ -68,13 +35,8 @@ static int take_range(void *context, u64 first, u64 count, enum smv_diff_kind ki
 
 static int run_diff(u64 from, u64 to)
 {
-	struct smv_diff diff = { .volume = get_volume,
-				 .fill = fill,
-				 .range = take_range,
-				 .chunk_sectors = smv_store_chunk_sectors(memory.store) };
-
 	memset(&found, 0, sizeof(found));
-	return smv_diff(&diff, from, to);
+	return memory_diff(&memory, from, to, take_range, NULL);
 }
 
 static u64 resolve(struct smv_volume *volume, u64 chunk)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* dump -> restore -> dump, over random histories; and dumps that are none. */
 #include "unit.h"
-#include "dump.h"
 #include "memory.h"
 #include "repair.h"
 #include "restore.h"
@@ -14,30 +13,13 @@ static struct memory memory;
 
 static char *dump(struct memory *m, bool json)
 {
-	struct smv_reader reader = memory_reader(m);
-	struct smv_disk_super *super = calloc(2, SMV_BLOCK_BYTES), *newest = NULL;
-	struct smv_dump to = { .json = json };
-	struct smv_store *store;
 	char *text = NULL;
 	size_t bytes;
+	FILE *out = open_memstream(&text, &bytes);
 
-	for (u64 slot = 1; slot <= 2; slot++) {
-		struct smv_disk_super *s = (void *)((u8 *)super + (slot - 1) * SMV_BLOCK_BYTES);
-
-		EXPECT_EQ(memory_read(m, slot, s), 0);
-		if (!smv_super_verify(s, slot) &&
-		    (!newest ||
-		     le64_to_cpu(s->header.generation) > le64_to_cpu(newest->header.generation)))
-			newest = s;
-	}
-	EXPECT(newest);
-	to.super = newest;
-	to.out = open_memstream(&text, &bytes);
-	EXPECT_EQ(smv_replay_open(&reader, &store), 0);
-	EXPECT_EQ(smv_dump(&to, &reader, store), 0);
-	smv_store_delete(store);
-	fclose(to.out);
-	free(super);
+	EXPECT(out);
+	EXPECT_EQ(memory_dump(m, json, out), 0);
+	fclose(out);
 	return text;
 }
 

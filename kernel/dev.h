@@ -317,6 +317,7 @@ int smv_dev_get(struct dm_target *ti, struct block_device *bdev,
 struct smv_dev *smv_dev_find(struct block_device *dm_bdev);
 void smv_dev_put_target(struct smv_dev *dev);
 void smv_dev_put(struct smv_dev *dev);
+int smv_hibernate(bool begin);
 
 /* ---- host_kernel.c ---- */
 int smv_host_init(struct smv_dev *dev);

@@ -20,6 +20,7 @@
 
 DEFINE_MUTEX(smv_stores_mutex); /* the list of stores, their volumes, their references */
 static LIST_HEAD(stores);
+static bool hibernating;
 
 /* A reference on the store whose dm device this is, or NULL. */
 struct smv_dev *smv_dev_find(struct block_device *dm_bdev)
@@ -217,7 +218,33 @@ int smv_dev_get(struct dm_target *ti, struct block_device *bdev,
 		*found = dev;
 		return 0;
 	}
+	if (hibernating && !features->read_only) {
+		ti->error = "the system is hibernating";
+		return -EBUSY;
+	}
 	return dev_new(ti, bdev, features, found);
+}
+
+/*
+ * An image of memory is made, or taken back, from now on, or (false) no more. -EBUSY: a store could be
+ * written meanwhile, which that memory would not know of. Sleeps.
+ */
+int smv_hibernate(bool begin)
+{
+	struct smv_dev *dev;
+	int r = 0;
+
+	mutex_lock(&smv_stores_mutex);
+	list_for_each_entry(dev, &stores, list) {
+		if (!begin || dev->read_only || READ_ONCE(dev->failed))
+			continue;
+		DMERR("%s: no hibernation while the store is active: deactivate it first",
+		      dev->name);
+		r = -EBUSY;
+	}
+	hibernating = begin && !r;
+	mutex_unlock(&smv_stores_mutex);
+	return r;
 }
 
 /* Under smv_stores_mutex. */

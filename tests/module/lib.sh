@@ -346,7 +346,8 @@ fault_arm()
 	FAULT=/sys/kernel/debug/$1
 	[ "$1" = fail_make_request ] || fault_only_the_module
 	echo 0 >$FAULT/verbose
-	echo "${3:-1}" >$FAULT/times
+	FAULT_TIMES=${3:-1}
+	echo "$FAULT_TIMES" >$FAULT/times
 	echo 0 >$FAULT/count
 	echo "$2" >$FAULT/interval
 	echo 100 >$FAULT/probability
@@ -371,7 +372,7 @@ fault_disarm()
 {
 	echo 0 >$FAULT/probability
 	FAULT_HIT=no
-	[ "$(cat $FAULT/times)" -ne 0 ] || FAULT_HIT=yes
+	[ "$(cat $FAULT/times)" -eq "$FAULT_TIMES" ] || FAULT_HIT=yes
 }
 
 fault_disk()	# DEV on|off: requests to this disk may fail

@@ -72,6 +72,7 @@ static void unit_reset(struct smv_unit *unit)
 	unit->status = BLK_STS_OK;
 	unit->zero = false;
 	unit->read_failed = false;
+	unit->away = false;
 	unit->announced = false;
 	unit->read = NULL;
 	unit->block = NULL;
@@ -343,4 +344,38 @@ void smv_copy_zeroes(struct smv_unit *unit)
 	unit->status = BLK_STS_OK;
 	unit->zero = true;
 	smv_copy_start(unit, unit->done);
+}
+
+/* ---- is it the chunk, or the device? ---- */
+
+static int copy_probe(struct smv_unit *unit, sector_t sector)
+{
+	unsigned int bytes = unit->dev->block_bytes;
+	struct page *page = alloc_page(GFP_NOIO | __GFP_NOFAIL);
+	struct bio *bio =
+		bio_alloc_bioset(unit->from, 1, REQ_OP_READ, GFP_NOIO, &unit->dev->copy_bios);
+	int r;
+
+	bio->bi_iter.bi_sector = round_down(sector, bytes >> SECTOR_SHIFT);
+	__bio_add_page(bio, page, bytes, 0);
+	r = submit_bio_wait(bio);
+	bio_put(bio);
+	__free_page(page);
+	return r;
+}
+
+/*
+ * A copy that could not read its chunk: can anything be read where it is? Asked are both ends of
+ * an origin and its middle, unless the path to it is known to be down. Sleeps.
+ */
+bool smv_copy_answers(struct smv_unit *unit)
+{
+	u64 last = unit->io->vol->origin->sectors - 1;
+
+	if (unit->from == unit->dev->bdev || unit->status == BLK_STS_MEDIUM)
+		return true;
+	if (unit->status == BLK_STS_OFFLINE || unit->status == BLK_STS_TRANSPORT ||
+	    unit->status == BLK_STS_TIMEOUT)
+		return false;
+	return !copy_probe(unit, last) || !copy_probe(unit, 0) || !copy_probe(unit, last / 2);
 }

@@ -293,6 +293,7 @@ struct smv_unit {
 	u32 sectors;
 	bool zero;
 	bool read_failed;
+	bool away; /* and so is all of where it reads */
 	bool announced; /* its record goes with the copy */
 	void (*read)(struct smv_unit *unit); /* NULL, or called when all has been read */
 	void (*done)(struct smv_unit *unit);
@@ -428,6 +429,7 @@ void smv_unit_leave(struct smv_unit *unit);
 void smv_unit_put(struct smv_unit *unit);
 void smv_copy_start(struct smv_unit *unit, void (*done)(struct smv_unit *unit));
 void smv_copy_zeroes(struct smv_unit *unit);
+bool smv_copy_answers(struct smv_unit *unit);
 u64 smv_copy_checksum(struct smv_unit *unit);
 void smv_unit_places(struct smv_unit *unit, struct smv_vol *vol, struct block_device *origin);
 void smv_unit_queue(struct smv_unit *unit, work_func_t work);

@@ -214,10 +214,10 @@ static int gate_job_report(struct smv_unit *unit, u64 *lsn, u64 *miss)
 
 	if (!unit->status)
 		return smv_job_done(store, &unit->job, lsn, miss);
-	if (copy && unit->read_failed)
+	if (copy && unit->read_failed && !unit->away)
 		return smv_job_lost(store, &unit->job, lsn, miss);
 	smv_job_cancel(store, &unit->job);
-	if (copy)
+	if (copy && !unit->away)
 		smv_store_fail(store, "a preserved chunk could not be written");
 	else
 		unit->io->status = unit->status;
@@ -241,7 +241,9 @@ static void gate_job_account(struct smv_unit *unit, bool move, int r, u64 lsn)
 	if (unit->read_failed || (!lsn && !unit->announced))
 		smv_space_look(dev);
 	atomic64_inc(&dev->stats.copies);
-	if (unit->read_failed) {
+	if (unit->away) {
+		DMERR_LIMIT("%s: an origin cannot be read: its first writes fail", dev->name);
+	} else if (unit->read_failed) {
 		atomic64_inc(&dev->stats.lost);
 		DMERR_LIMIT("%s: chunk %llu of an origin cannot be read: lost to its snapshots",
 			    dev->name, unit->job.chunk);
@@ -256,6 +258,7 @@ static void gate_job_worker(struct work_struct *work)
 	u64 lsn, miss = 0;
 	int r;
 
+	unit->away = unit->read_failed && !move && !smv_copy_answers(unit);
 	for (;;) {
 		lsn = 0;
 		smv_lock(dev);

@@ -233,6 +233,8 @@ static void gate_job_account(struct smv_unit *unit, bool move, int r, u64 lsn)
 		io->lsn = lsn;
 	if (move) {
 		atomic64_inc(&dev->stats.moves);
+		if (lsn)
+			smv_commit_kick(dev);
 		return;
 	}
 	if (!unit->announced)

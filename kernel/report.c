@@ -42,7 +42,7 @@ const char *smv_vol_name(struct smv_dev *dev, struct smv_volume *volume, char *b
 	return buffer;
 }
 
-/* Snapshots that have become invalid and were not reported yet. true: there were. */
+/* Snapshots that have become invalid and were not reported yet (without memory: once more). true: there were. */
 static bool report_invalid(struct smv_dev *dev)
 {
 	struct smv_volume *volume;
@@ -57,7 +57,7 @@ static bool report_invalid(struct smv_dev *dev)
 		number = info.number;
 		if (!(info.flags & SMV_VOLUME_INVALID) || xa_load(&dev->reported, number))
 			continue;
-		xa_store(&dev->reported, number, xa_mk_value(1), GFP_NOIO);
+		xa_store(&dev->reported, number, xa_mk_value(1), GFP_NOWAIT | __GFP_NOWARN);
 		smv_vol_name(dev, volume, name);
 		DMWARN("%s: snapshot %s is invalid: the store was full", dev->name, name);
 		news = true;

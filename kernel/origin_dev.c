@@ -111,6 +111,9 @@ static void origin_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 	limits->logical_block_size = max_t(u32, limits->logical_block_size, block);
 	limits->physical_block_size = max_t(u32, limits->physical_block_size, block);
+	/* While a rollback runs it is read from the store, too. */
+	limits->dma_alignment =
+		max_t(u32, limits->dma_alignment, bdev_dma_alignment(target->dev->bdev));
 }
 
 struct target_type smv_origin_target = {

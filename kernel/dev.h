@@ -208,6 +208,7 @@ struct smv_vol {
 	struct list_head closed_list;
 	const struct smv_preserved *preserved; /* the engine's, of an origin */
 	atomic_t gated;
+	bool flush_failed; /* and who writes to the origin has not been told */
 	atomic64_t late; /* entries but by writes that went at once, of an origin */
 
 	/* snapshots: what a FLUSH has to wait for; under dev->lock */
@@ -225,6 +226,8 @@ struct smv_vol {
 	bool stage_asked, crowd_asked; /* by writes that wait for the mover */
 	u32 moved_unstaged;
 	unsigned long starved_since; /* the mover waits for space; 0: it does not */
+	struct bio flush; /* of a command, of an origin; under way until flushed */
+	struct completion flushed;
 	unsigned long rests_since; /* it has nothing but what it has passed; 0: it has */
 };
 
@@ -343,7 +346,6 @@ void smv_wait_list(struct smv_dev *dev, struct list_head *list, struct smv_waite
 int smv_wait_durable(struct smv_dev *dev, u64 lsn);
 void smv_wait_room(struct smv_dev *dev, struct smv_vol *vol);
 bool smv_wait_room_until(struct smv_dev *dev, unsigned long end);
-int smv_flush_data(struct smv_dev *dev, u64 written);
 void smv_gather_begin(struct smv_dev *dev);
 void smv_gather_copied(struct smv_dev *dev, bool published);
 void smv_space_look(struct smv_dev *dev);
@@ -361,6 +363,13 @@ static inline void smv_io_leave(struct smv_dev *dev, u8 generation)
 	if (atomic_dec_and_test(&dev->ios[generation]) && READ_ONCE(dev->reaping))
 		queue_work(dev->meta, &dev->reap_work);
 }
+
+/* ---- flush.c ---- */
+int smv_flush_data(struct smv_dev *dev, u64 written);
+int smv_flush_origin(struct smv_vol *vol, struct block_device *bdev);
+int smv_flush_origin_until(struct smv_vol *vol, unsigned long end);
+void smv_flush_rest(struct smv_vol *vol);
+int smv_flush_told(struct smv_vol *vol, int r);
 
 /* ---- report.c ---- */
 void smv_event(struct smv_dev *dev);

@@ -52,7 +52,7 @@ static void gate_fua_worker(struct work_struct *work)
 	int r = blk_status_to_errno(io->status);
 
 	if (!r)
-		r = smv_origin_sync(io->vol, smv_bio_origin(io));
+		r = smv_flush_told(io->vol, smv_origin_sync(io->vol, smv_bio_origin(io)));
 	smv_bio_end(io, errno_to_blk_status(r));
 }
 

@@ -3,8 +3,9 @@
  * The engine's host in the kernel: memory, and metadata blocks on the store.
  *
  * Promises: smv_host_io() returns when the whole request has ended; a preflush
- * is over before any block of the request is written, also when the blocks lie
- * apart and take several bios. Nothing here takes dev->lock but
+ * is over before any block of the request is written, and if it fails none is. It
+ * is a request of its own: device-mapper writes what goes with a REQ_PREFLUSH also when that
+ * has failed, and does not say so (6.1, dm_io_complete()). Nothing here takes dev->lock but
  * smv_host_fetch(), which gives the block to the engine.
  *
  * Rules: no allocation waits for write-out (NOIO; bios and fetch buffers come
@@ -138,8 +139,6 @@ static void host_submit_run(struct smv_dev *dev, const struct smv_io *io, u32 fi
 	opf |= REQ_META | REQ_SYNC | REQ_IDLE;
 	if (io->fua)
 		opf |= REQ_FUA;
-	if (io->preflush && io->count == count)
-		opf |= REQ_PREFLUSH;
 	bio = bio_alloc_bioset(dev->bdev, min_t(u32, 2 * count, BIO_MAX_VECS), opf, GFP_NOIO,
 			       &dev->meta_bios);
 	bio->bi_iter.bi_sector = io->block[first] * SMV_BLOCK_SECTORS;
@@ -181,7 +180,7 @@ int smv_host_io(struct smv_dev *dev, const struct smv_io *io)
 		return blkdev_issue_flush(dev->bdev);
 	if (WARN_ON_ONCE(!io->count || io->count > SMV_IO_BLOCKS))
 		return -EINVAL;
-	if (io->preflush && host_run(io, 0) != io->count) {
+	if (io->preflush) {
 		r = blkdev_issue_flush(dev->bdev);
 		if (r)
 			return r;

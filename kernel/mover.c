@@ -47,7 +47,7 @@ static int stage(struct smv_vol *vol, struct block_device *bdev, u64 *lsn)
 	smv_lock(dev);
 	r = smv_stage_begin(dev->store, vol->volume);
 	smv_unlock(dev);
-	error = blkdev_issue_flush(bdev);
+	error = smv_flush_origin(vol, bdev);
 	if (r)
 		return error ? error : r;
 	for (;;) {

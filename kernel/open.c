@@ -267,18 +267,17 @@ void smv_dev_put(struct smv_dev *dev)
 static int dev_close_engine(struct smv_dev *dev)
 {
 	u64 miss = 0;
-	int r, error = 0, failures = 0;
+	int r, error;
 
 	smv_lock(dev);
 	r = smv_checkpoint_step(dev->store, true, 0, &dev->checkpoint_io, &miss);
 	smv_unlock(dev);
 	while (r == 1 || r == -EAGAIN) {
 		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) : smv_host_fetch(dev, miss);
-		if (error && (r == -EAGAIN || ++failures > 2))
+		if (error)
 			return error;
 		smv_lock(dev);
-		r = smv_checkpoint_step(dev->store, true, r == 1 ? error : 0, &dev->checkpoint_io,
-					&miss);
+		r = smv_checkpoint_step(dev->store, true, 0, &dev->checkpoint_io, &miss);
 		smv_unlock(dev);
 	}
 	return r;

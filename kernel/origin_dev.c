@@ -9,7 +9,7 @@
  * of this, and stays counted to its end, so that whoever has closed the gate and
  * seen the counters empty may change it.
  *
- * FLUSH and FUA go to the origin as they are. While a rollback runs, more has to
+ * FLUSH and FUA go to the origin as they are (but see flush.c). While a rollback runs, more has to
  * be durable than the origin's own cache (smv_origin_sync()): they end in a
  * worker.
  */
@@ -19,7 +19,9 @@ static void flush_worker(struct work_struct *work)
 {
 	struct smv_bio *io = container_of(work, struct smv_bio, wait.work);
 
-	smv_bio_end(io, errno_to_blk_status(smv_origin_sync(io->vol, smv_bio_origin(io))));
+	int r = smv_flush_told(io->vol, smv_origin_sync(io->vol, smv_bio_origin(io)));
+
+	smv_bio_end(io, errno_to_blk_status(r));
 }
 
 static int origin_flush(struct smv_held *held, struct bio *bio)
@@ -27,7 +29,7 @@ static int origin_flush(struct smv_held *held, struct bio *bio)
 	struct smv_vol *vol = held->target->vol;
 
 	if (likely(!READ_ONCE(vol->rolling)))
-		return DM_MAPIO_REMAPPED;
+		return smv_flush_told(vol, 0) ? DM_MAPIO_KILL : DM_MAPIO_REMAPPED;
 	return smv_bio_start(held, bio, vol->dev->back, flush_worker);
 }
 

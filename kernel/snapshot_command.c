@@ -31,6 +31,7 @@ struct point {
 	struct mapped_device *frozen[SMV_SNAPSHOT_PARTS];
 	u32 frozen_count;
 	struct smv_vol *rolled; /* the origin, if it is in use */
+	unsigned long end; /* of the time for what has to end first */
 	bool force;
 };
 
@@ -112,13 +113,13 @@ static void point_add_vol(struct point *point, struct smv_volume *volume)
 
 static int point_close(struct point *point)
 {
-	unsigned long end = jiffies + DRAIN_SECONDS * HZ;
 	u32 i;
 
+	point->end = jiffies + DRAIN_SECONDS * HZ;
 	for (i = 0; i < point->vols; i++)
 		smv_vol_close_gate(point->vol[i]);
 	for (i = 0; i < point->vols; i++) {
-		long left = max_t(long, end - jiffies, 1);
+		long left = max_t(long, point->end - jiffies, 1);
 
 		if (!smv_vol_drain(point->vol[i], left))
 			return -ETIMEDOUT;
@@ -145,12 +146,11 @@ static int point_flush(struct point *point)
 
 		if (vol->origin != vol || !vol->bdev)
 			continue;
-		r = vol->rolling ? smv_origin_sync(vol, vol->bdev) : blkdev_issue_flush(vol->bdev);
-		if (r) {
-			DMERR("%s: the origin on %pg cannot be flushed: %d", point->dev->name,
-			      vol->bdev, r);
+		r = smv_flush_origin_until(vol, point->end);
+		if (!r && vol->rolling)
+			r = smv_origin_sync(vol, vol->bdev);
+		if (r)
 			return r;
-		}
 	}
 	return 0;
 }

@@ -136,6 +136,8 @@ static void target_close(struct smv_target *target)
 
 	if (dev)
 		mutex_lock(&dev->command);
+	if (target->vol)
+		smv_flush_rest(target->vol);
 	if (target->volume) {
 		smv_lock(target->dev);
 		smv_volume_close(target->volume);
@@ -253,7 +255,6 @@ void smv_target_postsuspend(struct dm_target *ti)
 {
 	struct smv_target *target = ti->private;
 	struct smv_vol *vol = target->vol;
-	int r = 0;
 
 	WRITE_ONCE(vol->running, false);
 	if (vol->origin != vol)
@@ -266,10 +267,7 @@ void smv_target_postsuspend(struct dm_target *ti)
 		return;
 	}
 	if (!READ_ONCE(vol->noflush))
-		r = blkdev_issue_flush(target->device->bdev);
-	if (r)
-		DMERR("%s: the origin on %pg cannot be flushed: %d", vol->dev->name,
-		      target->device->bdev, r);
+		smv_flush_origin(vol, target->device->bdev);
 }
 
 /* ---- the end of a bio ---- */

@@ -54,6 +54,8 @@ static struct smv_vol *vol_alloc(struct smv_dev *dev, const struct smv_volume_in
 	spin_lock_init(&vol->range_lock);
 	vol->ranges = RB_ROOT_CACHED;
 	mutex_init(&vol->stage_lock);
+	init_completion(&vol->flushed);
+	complete_all(&vol->flushed);
 	smv_mover_init(vol);
 	vol->flight = alloc_percpu(struct smv_flight);
 	if (!vol->flight) {

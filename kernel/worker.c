@@ -33,8 +33,6 @@
 #define ROOM_RETRY (HZ / 20)
 #define PROVE_DELAY (HZ / 8) /* longer than a lone first write takes on a slow disk */
 #define GATHER_LONGEST (HZ / 4)
-#define CHECKPOINT_TRIES 5 /* of a superblock write */
-#define CHECKPOINT_PAUSE_MS 100
 
 void smv_lock(struct smv_dev *dev)
 {
@@ -386,30 +384,6 @@ static void prove_worker(struct work_struct *work)
 		smv_commit_kick(dev);
 }
 
-/* Makes @written data writes to the store durable; a commit does it by the way. Sleeps. */
-int smv_flush_data(struct smv_dev *dev, u64 written)
-{
-	u64 now;
-	int r;
-
-	smv_lock(dev);
-	r = dev->flushed >= written;
-	smv_unlock(dev);
-	if (r)
-		return 0;
-	if (READ_ONCE(dev->gone))
-		return -EIO;
-	now = atomic64_read(&dev->written);
-	r = blkdev_issue_flush(dev->bdev);
-	if (r)
-		return r;
-	smv_lock(dev);
-	if (now > dev->flushed)
-		dev->flushed = now;
-	smv_unlock(dev);
-	return 0;
-}
-
 /* ---- checkpoint ---- */
 
 /*
@@ -431,25 +405,18 @@ static int checkpoint_begin(struct smv_dev *dev, u64 *miss)
 	return -EBUSY;
 }
 
+/* No superblock is tried again: its preflush may be what failed. */
 static int checkpoint_steps(struct smv_dev *dev, int r, u64 miss)
 {
-	int error, failures = 0;
+	int error;
 
-	while (r == 1 || r == -EAGAIN || r == -ENOMEM) {
-		error = 0;
-		if (r == -ENOMEM)
-			msleep(CHECKPOINT_PAUSE_MS);
-		else
-			error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) :
-					 smv_host_fetch(dev, miss);
-		if (error && (r == -EAGAIN || failures++ == CHECKPOINT_TRIES))
+	while (r == 1 || r == -EAGAIN) {
+		error = r == 1 ? smv_host_io(dev, &dev->checkpoint_io) : smv_host_fetch(dev, miss);
+		if (error)
 			return error;
 		smv_lock(dev);
-		r = smv_checkpoint_step(dev->store, false, r == 1 ? error : 0, &dev->checkpoint_io,
-					&miss);
+		r = smv_checkpoint_step(dev->store, false, 0, &dev->checkpoint_io, &miss);
 		smv_unlock(dev);
-		if (error && r == 1)
-			msleep(CHECKPOINT_PAUSE_MS);
 	}
 	return r;
 }
@@ -481,8 +448,8 @@ static void checkpoint_worker(struct work_struct *work)
 		return;
 	}
 	r = checkpoint_steps(dev, r, miss);
-	if (r == -EBUSY) {
-		/* It had not begun, for want of memory. */
+	if (r == -EBUSY || r == -ENOMEM) {
+		/* For want of memory it had not begun, or rests: commits go on. */
 		WRITE_ONCE(dev->checkpoint_asked, true);
 		queue_delayed_work(dev->meta, &dev->room_work, ROOM_RETRY);
 	} else if (r < 0) {

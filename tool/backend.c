@@ -258,7 +258,7 @@ static const struct {
 	{ ENOSPC, "the store has no space left: delete snapshots" },
 	{ ENOMEM, "out of memory: free some and try again" },
 	{ EUCLEAN, "the store's metadata is damaged: run snapmv check" },
-	{ ETIMEDOUT, "writes in flight did not end in time: try again" },
+	{ ETIMEDOUT, "writes in flight, or a flush, did not end in time: try again" },
 	{ EOVERFLOW, "the volume's epochs are used up: take no more snapshots of it" },
 	{ EPERM, "permission denied: run as root" },
 	{ EACCES, "permission denied: run as root" },

@@ -220,7 +220,7 @@ struct smv_disk_volume {
 	char name[SMV_NAME_BYTES];
 	char memo[SMV_MEMO_BYTES];
 	char identity[SMV_IDENTITY_BYTES]; /* of an origin's device */
-	u8 fingerprint[64]; /* room for one of an origin's contents */
+	u8 fingerprint[64]; /* of an origin's contents, made by the tool; zeroes: none */
 };
 SMV_STATIC_ASSERT(sizeof(struct smv_disk_volume) == 688);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The look-up rule (D1 in docs/design.md, I-RESOLVE):
+ * The look-up rule (docs/design.md, "One ordered map"; I-RESOLVE):
  *
  *   a snapshot's own entries are redo: the last one at or below the epoch;
  *   else on to its parent, as of the epoch it was taken of;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A running rollback (D6 in docs/design.md). The origin has a hidden snapshot R
+ * A running rollback (D6 of the shared design.md). The origin has a hidden snapshot R
  * of the source and an epoch r. A chunk is pending if R finds it in the store,
  * in an entry older than r, and it is not done. A chunk goes through
  *

@@ -48,7 +48,7 @@ struct smv_settings {
 /* Memory, fixed at open. 0 takes the default. */
 struct smv_limits {
 	u32 cache_blocks; /* metadata cache; default 2048 */
-	u32 overlay_entries; /* changes between checkpoints; default by the journal, at most 131072 */
+	u32 overlay_entries; /* changes between checkpoints; default 131072, or 2 * chunks + 256 */
 	u32 volumes; /* default 65536 */
 };
 
@@ -77,7 +77,7 @@ int smv_store_format(const struct smv_format *format, void *buffer, u64 *step, u
 struct smv_open {
 	u64 blocks; /* size of the device now */
 	bool read_only; /* writes nothing, not even at recovery */
-	bool force; /* take over a store that another host or boot has in use */
+	bool force; /* although another host has not closed it, or a superblock cannot be read */
 	u8 host_id[SMV_UUID_BYTES];
 	u8 boot_id[SMV_UUID_BYTES];
 	struct smv_limits limits;
@@ -214,7 +214,7 @@ struct smv_volume *smv_volume_origin_of(struct smv_volume *volume);
 void smv_volume_open(struct smv_volume *volume);
 void smv_volume_close(struct smv_volume *volume);
 
-/* Is the name legal (interface.md)? */
+/* Is the name legal (docs/snapmv.8, NAMES)? */
 bool smv_name_is_label(const char *name);
 bool smv_name_is_origin(const char *name);
 bool smv_name_is_snapshot(const char *name);

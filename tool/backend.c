@@ -245,7 +245,7 @@ static const struct {
 	{ EEXIST, "the name is taken: choose another one" },
 	{ EINVAL, "the store does not accept it: see dmesg" },
 	{ ENOTEMPTY, "has snapshots: delete them first" },
-	{ EINPROGRESS, "deleted snapshots are still being cleaned: wait, see snapmv status" },
+	{ EINPROGRESS, "a rollback of it is running: wait until it is done, see snapmv status" },
 	{ ETXTBSY, "is active: deactivate it first" },
 	{ EBUSY, "is in use: close what uses it and try again" },
 	{ EALREADY,

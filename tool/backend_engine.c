@@ -105,7 +105,7 @@ static int engine_wait_clean(struct smv_backend *backend)
 	}
 }
 
-static int remove_once(struct smv_backend *backend, struct smv_vol *origin)
+static int engine_remove(struct smv_backend *backend, struct smv_vol *origin)
 {
 	u64 lsn;
 	int rc;
@@ -113,19 +113,6 @@ static int remove_once(struct smv_backend *backend, struct smv_vol *origin)
 	do
 		rc = smv_remove(store_of(backend), volume_of(backend, origin), &lsn);
 	while (smv_host_again(host_of(backend), &rc));
-	return rc;
-}
-
-static int engine_remove(struct smv_backend *backend, struct smv_vol *origin)
-{
-	int rc = remove_once(backend, origin);
-
-	if (rc == -EINPROGRESS) {
-		/* no module is there to clean up in the background */
-		rc = engine_wait_clean(backend);
-		if (!rc)
-			rc = remove_once(backend, origin);
-	}
 	return done(backend, rc);
 }
 

@@ -334,15 +334,16 @@ static int run_deactivate(const struct smv_args *args)
 	return smv_backend_close(backend, args->arg[0]) | rc;
 }
 
-static const struct smv_option options[] = { { 'a', false, "all", NULL,
-					       "all active stores (for shutdown)" },
-					     SMV_OPTION_FORCE("even in mid-rollback"),
-					     SMV_OPTION_STORE,
-					     SMV_OPTION_END };
+static const struct smv_option options[] = {
+	{ 'a', false, "all", NULL, "all active stores (for shutdown)" },
+	SMV_OPTION_FORCE("even in mid-rollback"),
+	{ 'S', false, "store", "STORE-DEV", "the active store that is meant" },
+	SMV_OPTION_END
+};
 
 const struct smv_command smv_command_deactivate = {
 	.name = "deactivate",
-	.synopsis = "[-f] VOLUME... | [-f] STORE | [-f] -a",
+	.synopsis = "[-f] [-S STORE-DEV] VOLUME... | [-f] STORE | [-f] -a",
 	.summary = "Takes volumes down, or a store with all its volumes.",
 	.help = "STORE is a label (LABEL/ if an origin has the same name) or a device. Refuses\n"
 		"what is open or in mid-rollback (until -f), and then takes nothing down.\n",

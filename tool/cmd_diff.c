@@ -246,7 +246,7 @@ const struct smv_command smv_command_diff = {
 	.summary = "Lists the ranges in which two volumes of an origin can differ.",
 	.help = "With one snapshot: from it to its origin. In whole chunks, from the metadata: what\n"
 		"was written again with what it held before is listed, too. KIND is what the second\n"
-		"volume holds: data; zero: zeroes; lost: one of the two reads as an error there.\n",
+		"volume holds: data; zero: zeroes; lost: one of the two, or both, read as an error there.\n",
 	.options = diff_options,
 	.least = 1,
 	.most = 2,

@@ -171,7 +171,7 @@ static const struct smv_option format_options[] = {
 	{ 'c', false, "chunk", "SIZE", "unit of copying, a power of two, 4K to 1M (default 64K)" },
 	{ 'l', false, "label", "LABEL",
 	  "the store's label (default snapmv0, the next free number)" },
-	SMV_OPTION_FORCE("even if the device holds something"),
+	SMV_OPTION_FORCE("even if the device holds something, or is an origin"),
 	SMV_OPTION_END
 };
 
@@ -180,7 +180,8 @@ const struct smv_command smv_command_format = {
 	.synopsis = "[-c SIZE] [-l LABEL] [-f] DEV",
 	.summary = "Makes a device, or an image file, a store.",
 	.help = "Refuses a device that is in use, and without -f one that holds a store, a\n"
-		"filesystem or a partition table. Sizes take K, M, G, T (powers of 1024).\n",
+		"filesystem or a partition table, or that is an origin, or a part of one, of a store.\n"
+		"Sizes take K, M, G, T (powers of 1024).\n",
 	.options = format_options,
 	.least = 1,
 	.most = 1,

@@ -174,7 +174,8 @@ static int run_restore(const struct smv_args *args)
 }
 
 static const struct smv_option restore_options[] = {
-	SMV_OPTION_FORCE("onto a device that holds another store, none, or one in use elsewhere"),
+	SMV_OPTION_FORCE(
+		"onto one that holds another store or none, is in use elsewhere, or is an origin"),
 	SMV_OPTION_END
 };
 
@@ -184,8 +185,9 @@ const struct smv_command smv_command_restore = {
 	.summary = "Writes the metadata that a dump describes over an inactive store.",
 	.help = "DUMP is what snapmv dump printed, as text or JSON; - is standard input. A dump\n"
 		"holds no data: the store's data chunks are used as they are, and without -f the\n"
-		"device must hold the very store that was dumped. What was changed since the dump\n"
-		"was made is forgotten: only restore a dump of the state the data is in.\n",
+		"device must hold the very store that was dumped, and be no origin of another one, nor\n"
+		"a part of one. What was changed since the dump was made is forgotten: only restore a\n"
+		"dump of the state the data is in.\n",
 	.options = restore_options,
 	.least = 2,
 	.most = 2,

@@ -204,8 +204,9 @@ const struct smv_command smv_command_set = {
 	.help = "STORE is a device, LABEL/ or LABEL. Keys:\n"
 		"  policy=drop|hold     a full store: drop snapshots, or hold writes\n"
 		"  hold-timeout=SECONDS how long writes are held, 0 for ever\n"
-		"  low-water=PERCENT%   an event when less than this is available\n"
-		"  throttle=MIB         MiB a second of background work, 0: no limit, or pause\n"
+		"  low-water=PERCENT%   an event when no more than this is available, as 10% or 2.5%\n"
+		"  throttle=MIB         MiB a second that a rollback moves (64, 64M, 2G), 0: no limit;\n"
+		"                       pause stops the cleaner, too\n"
 		"  label=LABEL          the store's label\n"
 		"  device=DEV           (an inactive origin) where it is found from now on\n",
 	.options = options,

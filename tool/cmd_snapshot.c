@@ -404,7 +404,9 @@ const struct smv_command smv_command_rollback = {
 	.summary = "Makes the origin read as the snapshot from now on.",
 	.help = "The present state is kept as a new snapshot, whose name is printed. The data\n"
 		"moves in the background while the origin is active; until it has, the raw device\n"
-		"is a mix. Of an inactive store it moves with --wait or once activated.\n",
+		"is a mix. Of an inactive store it moves with --wait or once activated. --wait is\n"
+		"refused while the store is active and the origin is not, and fails if chunks are lost\n"
+		"or cannot be read, or if the origin is deactivated.\n",
 	.options = rollback_options,
 	.least = 1,
 	.most = 1,

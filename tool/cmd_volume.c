@@ -142,7 +142,8 @@ const struct smv_command smv_command_remove = {
 	.name = "remove",
 	.synopsis = "[-S STORE-DEV] ORIGIN",
 	.summary = "Unregisters an origin that has no snapshots.",
-	.help = "Its device may be present or not; it is left as it is.\n",
+	.help = "Its device may be present or not; it is left as it is. Refuses one that is active or\n"
+		"in mid-rollback.\n",
 	.options = store_options,
 	.least = 1,
 	.most = 1,

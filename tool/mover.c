@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Moves a rollback's data while the store is not active, chunk by chunk. It
- * promises the order of docs/design.md D6: a preserve is durable before the
+ * promises the order of engine/rollback.c: a preserve is durable before the
  * chunk is overwritten, a done mark enters the journal only after the origin
  * was flushed, and the rollback ends when everything is in place and flushed.
  *

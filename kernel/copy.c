@@ -365,7 +365,7 @@ static int copy_probe(struct smv_unit *unit, sector_t sector)
 }
 
 /*
- * A copy that could not read its chunk: can anything be read where it is? Asked are both ends of
+ * I-AWAY. A copy that could not read its chunk: can anything be read where it is? Asked are both ends of
  * an origin and its middle, unless the path to it is known to be down. Sleeps.
  */
 bool smv_copy_answers(struct smv_unit *unit)

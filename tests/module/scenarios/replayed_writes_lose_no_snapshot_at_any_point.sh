@@ -1,6 +1,6 @@
 # Everything that reaches the disks is recorded while threads write an origin with fsync, an
-# ext4 is written and synced, snapshots of both are taken together and deleted, a third origin
-# is rolled back and written, and a snapshot is written: at any point of this record, with any
+# ext4 is written and synced, snapshots of both are taken together and deleted, the ext4 and a third
+# origin are rolled back and written on, and a snapshot is written: at any point of this record, with any
 # unflushed writes lost, the store activates and checks clean, every snapshot reported holds what it
 # held, what was flushed is there, and filesystems are whole.
 # host: replay
@@ -8,6 +8,7 @@
 # disks: data=8M fs=16M roll=8M store=80M marks=1M
 # points: 48 1
 # points-long: 2000 40
+# judge-every-long: 2
 # timeout: 120
 
 phase1()
@@ -51,14 +52,28 @@ one_round()	# I
 	case $1 in
 	1)	roll_back ;;
 	3)	write_snapshot ;;
+	5)	filesystem_back ;;
 	esac
+}
+
+# To where it has the file of the round before as its newest; which says so from then on.
+filesystem_back()
+{
+	unmnt fs
+	note 'BACKING fs'
+	smv rollback --no-undo fs@g4
+	note "$fourth"
+	note 'BACKED fs'
+	mnt /dev/mapper/s0-fs fs
 }
 
 write_file()	# I
 {
 	head -c $((($1 * 7919) % 70000 + 1)) /dev/urandom >"/mnt/fs/n$1"
 	sync "/mnt/fs/n$1"
-	note "FILE n$1 $(sha256sum <"/mnt/fs/n$1" | cut -d ' ' -f 1)"
+	file="FILE n$1 $(sha256sum <"/mnt/fs/n$1" | cut -d ' ' -f 1)"
+	[ "$1" != 4 ] || fourth=$file
+	note "$file"
 	rm -f "/mnt/fs/n$(($1 - 4))"
 }
 
@@ -107,7 +122,7 @@ judge()
 	mend_super fs
 	e2fsck -fp fs || [ $? -eq 1 ] || fail 'the filesystem is damaged'
 	must e2fsck -fn fs
-	synced_file '' fs
+	grep -q '^BACKING' said && ! grep -q '^BACKED' said || synced_file '' fs
 	rm -f ./*@*
 }
 

@@ -1,12 +1,13 @@
 # An XFS with a log so small that it is overwritten again and again is written, file by file synced,
-# while directories come and go beside, with snapshots taken and deleted between: at any point of the
+# while directories come and go beside, with snapshots taken and deleted between, and one rolled back to: at any point of the
 # record of all writes, with any unflushed ones lost, snapshots are as they were taken, the origin and they
 # mount, their logs replayed, are clean, and have all that was synced.
 # host: replay
 # long
 # disks: fs=48M store=64M marks=1M
 # points: 60 3
-# points-long: 400 12
+# points-long: 1000 30
+# judge-every-long: 4
 # timeout: 200
 
 phase1()
@@ -26,6 +27,7 @@ phase1()
 			take fs g$((i / 8))
 			[ $i -lt 24 ] || drop fs@g$((i / 8 - 3))
 		fi
+		[ $i -ne 28 ] || filesystem_back
 		i=$((i + 1))
 	done
 	touch stop
@@ -42,6 +44,19 @@ write_file()	# I
 	sync "/mnt/fs/$wf_name"
 	sync /mnt/fs
 	note "FILE $wf_name $(sha256sum <"/mnt/fs/$wf_name" | cut -d ' ' -f 1)"
+}
+
+filesystem_back()
+{
+	touch stop
+	wait $churner
+	rm stop
+	unmnt fs
+	note 'BACKING fs@g2'
+	smv rollback --no-undo fs@g2
+	note 'BACKED fs@g2'
+	mnt /dev/mapper/s0-fs fs
+	churn & churner=$!
 }
 
 # Beside, nothing of it synced.
@@ -79,6 +94,12 @@ synced_files()	# UNTIL FOLDER
 	awk -v until="$1" '$0 == until && until != "" { exit }
 		$1 == "WRITE" { delete sum[$2] }
 		$1 == "FILE" { sum[$2] = $3 }
+		$1 == "snapshot+" { for (name in sum) then[$2, name] = sum[name] }
+		$1 == "BACKING" { split("", sum) }
+		$1 == "BACKED" { for (key in then) {
+			split(key, part, SUBSEP)
+			if (part[1] == $2) sum[part[2]] = then[key]
+		} }
 		END { for (name in sum) print sum[name] "  " name }' said >sums
 	[ -s sums ] || return 0
 	(cd "$2" && quiet sha256sum -c "$OLDPWD/sums") || fail "a file synced is not on $2"

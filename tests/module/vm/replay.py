@@ -83,8 +83,10 @@ def judge(runner, job, folder, points):
     arguments = ['-n', str(points[0])]
     if 'judge()' in job.scenario.text:
         os.makedirs(f'{folder}/judge', exist_ok=True)
-        arguments += ['-j', judge_command(job), '-J', job.scenario.judge_every,
-                      '-f', f'{folder}/judge']
+        every = job.scenario.judge_every
+        if runner.options.long:
+            every = job.scenario.judge_every_long
+        arguments += ['-j', judge_command(job), '-J', every, '-f', f'{folder}/judge']
     if points[1]:
         arguments += ['-e', f'{folder}/points', '-E', str(points[1])]
     problem = replay(runner, job, *arguments, f'{folder}/log')

@@ -29,6 +29,7 @@ class Scenario:
     # points: N M            replay: points on the host, of these in a guest; for make check
     # points-long: N M       and for make check-long
     # judge-every: 10        replay: at every such point on the host the judge is asked
+    # judge-every-long: 10   and in make check-long
     # images: hostile        the hostile store images in /smv/images: see hostile.py
     # programs: sqlite3      of the host, in its guest, too
     # trees: /usr/share/x    folders of the host, in its guest, too
@@ -70,6 +71,7 @@ class Scenario:
         self.points = [int(n) for n in head.get('points', ['60 6'])[0].split()]
         self.points_long = [int(n) for n in head.get('points-long', ['600 20'])[0].split()]
         self.judge_every = head.get('judge-every', ['10'])[0]
+        self.judge_every_long = head.get('judge-every-long', [self.judge_every])[0]
         self.rig = ' '.join(head.get('rig', [])).split()
         self.expected = [re.compile(c) for c in head.get('console', [])]
         self.fio = re.search(r'^[^#\n]*\bfio\b', self.text, re.M) is not None

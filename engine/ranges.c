@@ -57,6 +57,23 @@ bool smv_ranges_add(struct smv_ranges *ranges, u64 first, u64 end)
 	return true;
 }
 
+bool smv_ranges_take(struct smv_ranges *ranges, u64 chunk)
+{
+	u32 i = smv_ranges_at(ranges, chunk + 1);
+	struct smv_range was;
+
+	if (!smv_ranges_has(ranges, chunk))
+		return false;
+	was = ranges->range[i];
+	replace(ranges, i, i + 1, NULL);
+	SMV_ASSERT(ranges->count + 2 <= SMV_RANGES_MAX);
+	if (was.end > chunk + 1)
+		replace(ranges, i, i, &(struct smv_range){ chunk + 1, was.end });
+	if (was.first < chunk)
+		replace(ranges, i, i, &(struct smv_range){ was.first, chunk });
+	return true;
+}
+
 void smv_ranges_drop(struct smv_ranges *ranges, u64 chunk)
 {
 	replace(ranges, 0, smv_ranges_at(ranges, chunk + 1), NULL);

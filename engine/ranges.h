@@ -26,6 +26,9 @@ u32 smv_ranges_at(const struct smv_ranges *ranges, u64 chunk);
 /* false: no room, nothing changed. */
 bool smv_ranges_add(struct smv_ranges *ranges, u64 first, u64 end);
 
+/* Takes @chunk away. false: it was not there. There has to be room for one range more. */
+bool smv_ranges_take(struct smv_ranges *ranges, u64 chunk);
+
 /* Takes away everything below @chunk. */
 void smv_ranges_trim(struct smv_ranges *ranges, u64 chunk);
 

@@ -27,6 +27,8 @@
 #include "rollback.h"
 
 #define NEXT_STEP 64u /* candidates looked at in one step */
+#define MARKS_TAKEN                                                                                \
+	16u /* by one mark; a small overlay (overlay_entries) has room for so many records */
 
 int smv_rollback_prepare(struct smv_store *store, struct smv_volume *origin)
 {
@@ -117,9 +119,10 @@ static void unstage(struct smv_roll *roll)
 }
 
 /*
- * Marks @range, and takes up the marks that it touches: their entries go, but
- * for the one that begins where the new one does. Marks below the watermark
- * are no longer known, and stay.
+ * Marks the first @range of what is flushed, and takes up the marks that it touches: their entries go, but
+ * for the one that begins where the new one does. With MARKS_TAKEN of them it ends, and begins
+ * anew behind the last: a commit takes so many records and no more. Marks below
+ * the watermark are no longer known, and stay.
  */
 static int mark_range(struct smv_store *store, struct smv_volume *origin,
 		      const struct smv_range *range, u64 *lsn)
@@ -131,8 +134,10 @@ static int mark_range(struct smv_store *store, struct smv_volume *origin,
 	u64 first = range->first, end = range->end, was = smv_where(SMV_WHERE_NONE, 0);
 	int error;
 
-	while (to < marked->count && marked->range[to].first <= range->end)
-		to++;
+	while (to < marked->count && marked->range[to].first <= end) {
+		if (++to - from == MARKS_TAKEN && marked->range[to - 1].end < end)
+			end = marked->range[to - 1].end;
+	}
 	error = smv_record_reserve(store, to - from + 1, 0);
 	if (error)
 		return error;
@@ -150,7 +155,10 @@ static int mark_range(struct smv_store *store, struct smv_volume *origin,
 	}
 	key.chunk = first;
 	*lsn = smv_record_put(store, held, &key, smv_where(SMV_WHERE_MARK, end - first), was);
-	return smv_ranges_add(marked, range->first, range->end) ? 0 : -EBUSY;
+	if (!smv_ranges_add(marked, first, end))
+		return -EBUSY;
+	smv_ranges_trim(&origin->roll->flushing, end);
+	return 0;
 }
 
 int smv_stage_end(struct smv_store *store, struct smv_volume *origin, int error, u64 *lsn)
@@ -176,7 +184,6 @@ int smv_stage_end(struct smv_store *store, struct smv_volume *origin, int error,
 		error = mark_range(store, origin, &roll->flushing.range[0], &origin->flush_lsn);
 		if (error)
 			return error;
-		smv_ranges_trim(&roll->flushing, roll->flushing.range[0].end);
 	}
 	roll->staging = false;
 	*lsn = origin->flush_lsn;

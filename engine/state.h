@@ -26,6 +26,8 @@ struct smv_roll {
 	bool passed; /* some of these may be read one day */
 	bool crowded; /* a write has been told to wait until the mover has gone on */
 	bool staging;
+	struct smv_ranges
+		zeroed; /* lost ones with zeroes in place, whose write has not been issued */
 	struct smv_ranges moved; /* in place, not known durable */
 	struct smv_ranges flushing; /* the origin's flush for these is under way */
 	struct smv_ranges marked; /* marks that the journal holds, above the watermark */

@@ -356,6 +356,12 @@ int smv_origin_preserved(struct smv_store *store, struct smv_volume *origin,
 			 const struct smv_preserved **preserved);
 bool smv_preserved_test(const struct smv_preserved *preserved, u64 first, u64 end);
 void smv_preserved_set(struct smv_store *store, struct smv_volume *origin, u64 first, u64 end);
+/*
+ * A write to these chunks goes to the origin, now that smv_origin_write() has said GO to all of
+ * them: sets their bits, and of a running rollback those it covers that were lost are moved. With
+ * gate and lock held since.
+ */
+void smv_write_issue(struct smv_store *store, struct smv_volume *origin, u64 first, u64 end);
 
 /* After the store has failed: may this write go to the origin all the same? false: the chunk is (or may be) pending. -EAGAIN. */
 int smv_write_failed(struct smv_store *store, struct smv_volume *origin, u64 chunk, bool *go,

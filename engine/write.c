@@ -142,6 +142,7 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	struct smv_roll *roll = origin->roll;
 	struct smv_where from;
 	u64 where;
+	bool need;
 	int error = smv_resolve_pending(store, origin, chunk, &where, miss);
 
 	job->todo = SMV_TODO_GO;
@@ -156,6 +157,13 @@ int smv_write_pending(struct smv_store *store, struct smv_volume *origin, u64 ch
 	if (error && !job->whole)
 		return error;
 	job->lost = !!error;
+	if (job->whole && smv_ranges_has(&roll->zeroed, chunk)) {
+		error = smv_resolve_need(store, origin, chunk, origin->roll_epoch, origin->epoch,
+					 &need, miss);
+		if (error || !need)
+			return error;
+		job->lost = true; /* to one more, taken meanwhile */
+	}
 	if (smv_write_marks(roll) >=
 	    (chunk == roll->place ? SMV_MOVER_RANGES : SMV_WRITERS_RANGES)) {
 		roll->crowded = true;

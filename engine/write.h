@@ -15,7 +15,7 @@
 
 static inline u32 smv_write_marks(const struct smv_roll *roll)
 {
-	return roll->moved.count + roll->flushing.count + roll->marked.count;
+	return roll->zeroed.count + roll->moved.count + roll->flushing.count + roll->marked.count;
 }
 
 /* Turns an exception's where into a place. -EIO: the chunk is lost. */

@@ -125,6 +125,7 @@ void smv_rollback_look_again(struct smv_volume *origin)
 static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64 *miss)
 {
 	struct smv_volume *origin = job->volume;
+	struct smv_roll *roll = origin->roll;
 	bool room;
 	int error;
 
@@ -134,12 +135,30 @@ static int move_done(struct smv_store *store, struct smv_job *job, u64 *lsn, u64
 	if (error)
 		return error;
 	job->todo = SMV_TODO_GO;
-	room = smv_ranges_add(&origin->roll->moved, job->chunk, job->chunk + 1);
+	room = smv_ranges_add(job->lost ? &roll->zeroed : &roll->moved, job->chunk, job->chunk + 1);
 	SMV_ASSERT(room);
-	if (job->lost && job->chunk >= origin->roll->first_lost)
-		look_again(origin->roll);
-	origin->roll->moved_chunks++;
+	roll->moved_chunks += !job->lost;
 	return 0;
+}
+
+/* I-LOST-STAYS: until its write is issued, a snapshot may be taken that is to see the chunk as lost. */
+void smv_write_issue(struct smv_store *store, struct smv_volume *origin, u64 first, u64 end)
+{
+	struct smv_roll *roll = origin->roll;
+	bool room = true;
+
+	if (smv_volume_is_rolling(origin) && roll->zeroed.count) {
+		for (u64 chunk = first; chunk < end; chunk++) {
+			if (!smv_ranges_take(&roll->zeroed, chunk))
+				continue;
+			room &= smv_ranges_add(&roll->moved, chunk, chunk + 1);
+			roll->moved_chunks++;
+			if (chunk >= roll->first_lost)
+				look_again(roll);
+		}
+	}
+	SMV_ASSERT(room);
+	smv_preserved_set(store, origin, first, end);
 }
 
 int smv_job_announce(struct smv_store *store, struct smv_job *job, u64 check, u64 *lsn)

@@ -95,7 +95,7 @@ static int gate_ready(struct smv_bio *io)
 
 	if (smv_fall_wait(vol, io->first, io->end, NULL))
 		return gate_wait_falls(io, io->first, io->end);
-	smv_preserved_set(vol->dev->store, vol->volume, io->first, io->end);
+	smv_write_issue(vol->dev->store, vol->volume, io->first, io->end);
 	return gate_issue(io);
 }
 

@@ -114,7 +114,7 @@ static int write_origin(struct memory_history *h, struct smv_volume *volume, u64
 			abort();
 		/* some writes do not come */
 		if (!rc && job.todo == SMV_TODO_GO && chunk % 3)
-			smv_preserved_set(store_of(h), volume, chunk, chunk + 1);
+			smv_write_issue(store_of(h), volume, chunk, chunk + 1);
 		if (rc || job.todo == SMV_TODO_GO)
 			return rc;
 		rc = job_end(h, &job,

@@ -43,7 +43,7 @@ also()	# VOLUME
 each_is_itself()	# [--readable]
 {
 	# shellcheck disable=SC2046
-	must stamp check $dev --map o.was $(also) "$@" >/dev/null
+	must stamp check $dev --map o.was $(also "") "$@" >/dev/null
 	# shellcheck disable=SC2046
 	must stamp check $dev@a --map a.map $(also @a) "$@" >/dev/null
 	[ "$command" != delete_it ] || return 0

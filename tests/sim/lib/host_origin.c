@@ -351,7 +351,7 @@ static int origin_prepare(struct world *w, const struct op *op, u32 first, u32 c
 	} while (h->stamp[origin] != stamp && rule_on(w, RULE_snap_drain));
 	h->writers[origin]++;
 	if (h->stamp[origin] == stamp)
-		smv_preserved_set(h->store, host_volume(w, origin), first, first + count);
+		smv_write_issue(h->store, host_volume(w, origin), first, first + count);
 	return 0;
 }
 

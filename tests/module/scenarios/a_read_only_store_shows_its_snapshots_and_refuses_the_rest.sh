@@ -4,10 +4,12 @@
 
 mkdisk origin 16M
 mkdisk other 4M
+mkdisk idle 4M
 mkdisk store 32M
 dev=/dev/mapper/s0-data
 smv format -c 16K -l s0 "$store"
 smv add "$store" "$origin" data
+smv add "$store" "$idle" idle
 smv activate "$store"
 stamp write $dev --tag 1 --map data.map
 smv snapshot data a
@@ -38,9 +40,21 @@ must stamp check $dev@a --map a.map
 must stamp check $dev --map data.map
 smv deactivate data@a
 mustfail 'read-only' snapmv delete data@a
+# an origin that nothing but the device keeps
+smv deactivate idle
+mustfail 'read-only' snapmv remove idle
+mustfail 'is active' snapmv erase "$store"
+mustfail 'in use' snapmv erase -f "$store"
 ios "$store"
 eq "$IO_W $IO_F" "$writes $flushes" 'writes to the store, flushes'
 smv deactivate s0
+# while it is down, too (by the disk: the tool does not look)
+mustfail 'read-only|could not write' snapmv remove -S "$store" idle
+mustfail 'has 1 snapshots' snapmv erase "$store"
+mustfail 'read-only|cannot be written' snapmv erase -f "$store"
+mustfail 'read-only|could not write' snapmv delete -S "$store" data@a
+ios "$store"
+eq "$IO_W $IO_F" "$writes $flushes" 'writes to the store that is down, flushes'
 eq "$(sumdev "$store")" "$sum" 'the store'
 
 blockdev --setrw "$store"
@@ -51,3 +65,5 @@ eq "$(field s0 state)" ok state
 must stamp check $dev --map data.map
 snapshot_is s0 data@a a.map
 smv delete data@a
+smv deactivate idle
+smv remove idle

@@ -1,5 +1,6 @@
 # An LVM volume group inside an origin, its volumes in use: the clone on a snapshot is imported under another name, both
-# are used side by side, and after a rollback the group is what it was.
+# are used side by side, and after a rollback the group is what it was. What lvm does on the origin while its store is down
+# is noticed.
 # programs: lvm
 # timeout: 200
 # long
@@ -68,3 +69,38 @@ smv rollback --wait --no-undo data@now
 must lvm vgchange -q -ay vg
 must stamp check /dev/mapper/vg-raw --map raw.map
 must lvm vgchange -q -an vg
+
+# on_origin COMMAND ARGUMENT...: lvm, which sees the origin itself
+on_origin()
+{
+	oo_command=$1
+	shift
+	must lvm "$oo_command" --config "devices { types = [ \"nullb\", 16 ] filter = [ \"a|^$origin\$|\", \"r|.*|\" ] }" "$@"
+}
+
+for writer in mount lvcreate lvremove vgrename pvremove pvcreate; do
+	smv deactivate s0
+	case $writer in
+	mount)	on_origin vgchange -q -ay vg
+		run mount /dev/mapper/vg-one /mnt/one
+		echo more >/mnt/one/new
+		unmnt one
+		on_origin vgchange -q -an vg ;;
+	lvcreate)
+		on_origin lvcreate -q -y -an -Zn -Wn -L 4M -n more vg ;;
+	lvremove)
+		on_origin lvremove -q -y vg/more ;;
+	vgrename)
+		on_origin vgrename -q vg group ;;
+	pvremove)
+		on_origin pvremove -q -ff -y "$origin" ;;
+	pvcreate)
+		on_origin pvcreate -q -y "$origin" ;;
+	esac
+	mustfail 'data.*without the module.*-f' snapmv activate "$store"
+	smv activate -f "$store"
+	eq "$(suspect data@now)" true "suspect after $writer"
+	smv deactivate s0
+	smv activate "$store"
+	say "$writer: noticed"
+done

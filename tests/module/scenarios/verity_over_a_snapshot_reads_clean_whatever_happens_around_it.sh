@@ -1,5 +1,6 @@
 # dm-verity over a snapshot is read again and again while the origin is written and rolled back, and siblings and
-# children come, are written, rolled back to and deleted: every block has its hash throughout.
+# children come, are written, rolled back to and deleted: every block has its hash throughout, and each round of
+# that has a reading of its own.
 # programs: veritysetup
 # timeout: 150
 # long
@@ -32,16 +33,35 @@ reads_clean()
 }
 
 : >reads
+echo before >round
 (
 	while [ ! -e "$T/stop" ]; do
+		began=$(cat round)
 		reads_clean
-		echo x >>reads
+		echo "$began" >>reads
 	done
 ) & reader=$!
+
+# write_until_read ROUND DEV...: writes there until a reading has begun and ended in this round
+write_until_read()
+{
+	wu_round=$1 wu_n=0
+	shift
+	until grep -qx "$wu_round" reads; do
+		! has_ended $reader || fail 'the reader'
+		for wu_dev; do
+			stamp write "$wu_dev" --tag $((90 + wu_n % 9)) --random 20 --sectors 1-64 --seed $wu_n >/dev/null
+		done
+		wu_n=$((wu_n + 1))
+	done
+	say "round $wu_round: read while $wu_n writings more went on"
+}
 
 rounds=$(scaled 8 3)
 i=0
 while [ $i -lt "$rounds" ]; do
+	echo $i >round.new
+	mv round.new round
 	smv snapshot data "sibling$i" data@fresh "child$i"
 	smv activate "data@sibling$i" "data@child$i"
 	stamp write $dev --tag $((10 + i)) --random 150 --sectors 1-64 --seed $i & a=$!
@@ -49,6 +69,7 @@ while [ $i -lt "$rounds" ]; do
 	stamp write "$dev@sibling$i" --tag $((50 + i)) --random 100 --sectors 1-64 --seed $i
 	wait $a
 	wait $b
+	write_until_read $i $dev "$dev@child$i" "$dev@sibling$i"
 	smv snapshot "data@child$i" "grandchild$i"
 	smv deactivate "data@sibling$i" "data@child$i"
 	case $((i % 3)) in
@@ -67,7 +88,7 @@ touch "$T/stop"
 wait $reader || fail 'the reader'
 reads_clean
 say "$(wc -l <reads) readings while $rounds rounds went on"
-cond "$(wc -l <reads)" -ge 2
+cond "$(grep -v before reads | sort -u | wc -l)" -eq "$rounds"
 eq "$(field s0 dropped)" 0 dropped
 
 # It would have been seen.

@@ -31,7 +31,8 @@ static void failed(int number)
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
-	return "abort_on_error=1:quarantine_size_mb=2:max_allocation_size_mb=16:hard_rss_limit_mb=128";
+	return "abort_on_error=1:quarantine_size_mb=2:max_allocation_size_mb=16:"
+	       "hard_rss_limit_mb=128";
 }
 
 const char *__ubsan_default_options(void);

@@ -396,14 +396,18 @@ static int check_commit(struct smv_journal *journal, u64 first, u32 *blocks)
 	return check_watermark(journal, first, count);
 }
 
+/* A block of a later incarnation, or of a later round of this one: written behind a newer checkpoint. */
 static bool is_later(const struct smv_journal *journal, u64 place)
 {
-	const struct smv_disk_header *header =
-		(const struct smv_disk_header *)(journal->scan + place * SMV_BLOCK_BYTES);
+	const struct smv_disk_journal *block =
+		(const struct smv_disk_journal *)(journal->scan + place * SMV_BLOCK_BYTES);
+	u64 incarnation = le64_to_cpu(block->header.generation);
 
-	return le64_to_cpu(header->generation) > journal->incarnation &&
-	       le64_to_cpu(header->generation) < SMV_INCARNATION_MAX &&
-	       !smv_block_verify(header, SMV_MAGIC_JOURNAL, journal->uuid,
+	if (incarnation < journal->incarnation || incarnation >= SMV_INCARNATION_MAX ||
+	    (incarnation == journal->incarnation &&
+	     le64_to_cpu(block->sequence) < journal->tail + journal->ring_blocks))
+		return false;
+	return !smv_block_verify(&block->header, SMV_MAGIC_JOURNAL, journal->uuid,
 				 journal->ring_block + place);
 }
 

@@ -28,8 +28,8 @@ struct smv_geometry {
 #define SMV_JOURNAL_BLOCKS_MIN 64u /* two full commits */
 #define SMV_JOURNAL_BLOCKS_MAX 16384u /* recovery holds the whole ring in memory */
 
-/* Blocks that metadata may take at least, twice what a small checkpoint writes. */
-#define SMV_LEAST_META_BLOCKS 96u
+/* Blocks that metadata may take at least: with less, room.c leaves none for a first write. */
+#define SMV_LEAST_META_BLOCKS 152u
 #define SMV_LEAST_DATA_CHUNKS 8u
 
 /*

@@ -286,7 +286,7 @@ static u32 read_commit(struct replaying *r, u64 first, u64 left)
 	return r->bad ? 0 : count;
 }
 
-/* Behind the journal's end: only pieces of the commit that should begin there may be newer. */
+/* Behind the journal's end: only pieces of the commit that should begin there may be newer, by less than a round. */
 static bool is_beyond(struct replaying *r, u64 sequence, u64 end)
 {
 	const struct smv_disk_journal *block = block_of(r, 0);
@@ -296,6 +296,8 @@ static bool is_beyond(struct replaying *r, u64 sequence, u64 end)
 	if (le64_to_cpu(block->header.generation) != r->incarnation)
 		return le64_to_cpu(block->header.generation) > r->incarnation &&
 		       le64_to_cpu(block->header.generation) < SMV_INCARNATION_MAX;
+	if (le64_to_cpu(block->sequence) >= sequence + r->blocks)
+		return true;
 	return le64_to_cpu(block->sequence) == sequence && le64_to_cpu(block->first) != end;
 }
 

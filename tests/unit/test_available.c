@@ -8,6 +8,7 @@
 #include "unit.h"
 #include "memory.h"
 #include "rig_host.h"
+#include "super.h"
 
 static const u32 chunk_sizes[] = { 1, 4, 16 }; /* in blocks */
 
@@ -124,6 +125,35 @@ UNIT_TEST(checkpoints_take_of_what_is_available_what_their_nodes_need)
 			memory_free(&memory);
 			begin(chunk_sizes[i], true);
 			expect_fair(fill(batch), chunk_sizes[i]);
+			memory_free(&memory);
+		}
+	}
+}
+
+/* Of all sizes from the smallest on: a first write, and an origin, find room. */
+UNIT_TEST(the_smallest_stores_take_first_writes)
+{
+	struct smv_geometry geometry;
+	u64 least, lsn;
+
+	for (u32 chunk_blocks = 1; chunk_blocks <= SMV_CHUNK_BLOCKS_MAX; chunk_blocks *= 2) {
+		struct smv_add add = { .name = "data",
+				       .identity = "",
+				       .sectors = 8 * chunk_blocks };
+
+		EXPECT_EQ(smv_super_plan(1, chunk_blocks, &geometry, &least), -ENOSPC);
+		for (u32 i = 0; i < 60; i++) {
+			struct smv_job job = { 0 };
+			struct smv_volume *origin;
+
+			memory_format(&memory, least + i * chunk_blocks, chunk_blocks, "least");
+			EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+			EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
+			origin = smv_volume_origin(memory.store, "data");
+			EXPECT_EQ(memory_snapshot(&memory, origin, "a", NULL), 0);
+			EXPECT_EQ(memory_origin_write(&memory, origin, 0, &job), 0);
+			EXPECT_EQ(memory_job_done(&memory, &job), 0);
+			EXPECT_EQ(memory_close(&memory), 0);
 			memory_free(&memory);
 		}
 	}

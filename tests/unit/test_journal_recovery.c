@@ -132,6 +132,20 @@ UNIT_TEST(blocks_of_a_later_incarnation_are_refused)
 	end();
 }
 
+/* The ring was full at a checkpoint, and is again; the superblock of that checkpoint is lost. */
+UNIT_TEST(blocks_of_a_later_round_are_refused)
+{
+	begin();
+	while (journal.sequence < journal.ring_blocks)
+		commit(1);
+	smv_journal_release(&journal, journal.sequence);
+	while (journal.sequence < 2 * journal.ring_blocks)
+		commit(1);
+	EXPECT_EQ(reopen(0, 0), -EUCLEAN);
+	EXPECT(journal.scan_later);
+	end();
+}
+
 /* Commits of blocks [0,2), [2,5), [5,6); every single block destroyed in turn. */
 UNIT_TEST(a_damaged_block_before_a_valid_commit_is_refused_not_truncated)
 {

@@ -18,6 +18,7 @@ static struct world world;
 static int run(struct options *o)
 {
 	double start = options_now();
+	const char *idle = NULL;
 	int failed = 0;
 
 	for (u64 i = 0; i < o->seeds; i++) {
@@ -32,7 +33,9 @@ static int run(struct options *o)
 		if (o->seconds && options_now() - start > o->seconds)
 			break;
 	}
-	failed = options_result(o, NULL, options_replay(o, o->first));
+	if (world.stats.histories > 20 && !world.stats.cuts)
+		idle = "the power was never cut";
+	failed = options_result(o, idle, options_replay(o, o->first));
 out:
 	options_report(&world.stats, options_now() - start);
 	return failed;

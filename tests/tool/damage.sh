@@ -24,7 +24,7 @@ rounds()	# KIND BYTES SEED...
 			out smv dump --json ./store >new
 			python3 "$HERE/damage.py" judge old new >judged 2>&1 ||
 				fail "$replay: $(cat judged)"
-			must smv snapshot -S ./store data fresh 2>/dev/null || :
+			must smv snapshot -S ./store data fresh
 			clean_check
 			healed=$((healed + 1))
 		else

@@ -108,4 +108,4 @@ t_a_command_that_is_killed_marks_nothing()
 	clean_check
 }
 
-run_tests
+run_tests "$@"

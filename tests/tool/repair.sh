@@ -19,7 +19,7 @@ rich()
 	io zero data@a 2 write data@a 3 9 write data@b 4 9 >/dev/null
 	clean_check
 	cp store was
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 }
 
 number_of()	# the store chunk of exception $1
@@ -160,7 +160,8 @@ t_repair_of_a_lost_leaf_names_every_range_that_is_lost()
 	cp bad store
 	must smv repair -f ./store
 	for s in data@a data@b; do
-		"$STOREIO" ./store ./origin read $s 3 >/dev/null 2>.err && fail "$s can be read"
+		"$STOREIO" ./store ./origin read $s 3 >.out 2>.err && fail "$s can be read"
+		eq "$(cat .err)" 'storeio: read: Input/output error' "reading $s"
 		must smv delete -S ./store $s
 	done
 	clean_check
@@ -250,7 +251,7 @@ t_repair_refuses_a_rollback_whose_record_is_damaged()
 	refuses volume-roll 'rollback'
 	plant volume 1 roll_volume 0
 	refuses volume-roll 'rollback'
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	plant flip "$exceptions" 500 1
 	refuses node 'running rollback'
 	# one that is whole goes on
@@ -267,7 +268,7 @@ t_a_lost_superblock_that_has_been_in_use_is_no_torn_one()
 	rich
 	io write data 5 1 write data@b 6 1 quit
 	clean_check
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	plant flip "$super" 200 1
 	cp store was
 	damaged journal
@@ -283,7 +284,7 @@ t_repair_of_the_journal_marks_all_snapshots_suspect()
 	rich
 	io write data 5 1 write data@b 6 1 write data 7 1 quit
 	clean_check
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	cp store was
 	plant super state 0
 	heals super-field 0
@@ -433,7 +434,7 @@ for v in range(2, 12):
 print("end")' >wide
 	truncate -s 819200000 origin
 	must smv restore wide ./store
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	plant flip "$exceptions" 100 1
 	must smv repair -f ./store
 	grep -q '^data@s2: is invalid from now on' .out || fail "$(tail -n 20 .out)"

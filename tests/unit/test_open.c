@@ -59,6 +59,7 @@ static void clean(u64 left)
 /* A merge's record changes two exceptions; the ring has room for most of these. */
 UNIT_TEST(a_ring_full_of_merges_is_replayed)
 {
+	struct smv_store_info info;
 	struct smv_volume *a;
 	struct smv_io io;
 	u64 lsn;
@@ -81,6 +82,8 @@ UNIT_TEST(a_ring_full_of_merges_is_replayed)
 	clean(0);
 	memory_crash(&memory);
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
+	smv_store_info(memory.store, &info);
+	EXPECT_EQ(info.exceptions, CHUNKS);
 	memory_free(&memory);
 }
 

@@ -19,12 +19,14 @@ static struct memory memory;
 /* What was read before the damage: (volume, chunk) -> where. */
 struct truth {
 	u64 number;
+	u64 chunks;
 	u32 flags;
 	u64 where[CHUNKS_MAX];
 };
 static struct truth truth[VOLUMES_MAX];
 static u32 truths;
-static u64 same, errors, refused, invalid, suspect;
+static u64 same, errors, refused;
+static u64 dropped, invalid, suspect; /* volumes, since the damage */
 static bool loses_commits; /* what repair was given is not all that was committed */
 static u64 unread; /* undo entries without readers */
 
@@ -56,7 +58,9 @@ static void learn_truth(void)
 		EXPECT(truths++ < VOLUMES_MAX);
 		t->number = info.number;
 		t->flags = info.flags;
-		for (u64 c = 0; c < smv_volume_chunks(memory.store, volume); c++)
+		t->chunks = smv_volume_chunks(memory.store, volume);
+		EXPECT_LE(t->chunks, CHUNKS_MAX);
+		for (u64 c = 0; c < t->chunks; c++)
 			t->where[c] = resolve(volume, c);
 	}
 	memory_crash(&memory);
@@ -67,11 +71,16 @@ static void compare_volume(const struct truth *t)
 	struct smv_volume *volume = smv_volume_number(memory.store, t->number);
 	struct smv_volume_info info;
 
-	if (!volume)
-		return; /* dropped: an error, too */
+	if (!volume) {
+		dropped++;
+		return;
+	}
 	smv_volume_info(volume, &info);
+	/* what was not to be relied on before is not to be now */
+	EXPECT_EQ(t->flags & ~info.flags & (SMV_VOLUME_INVALID | SMV_VOLUME_SUSPECT), 0);
+	EXPECT_EQ(smv_volume_chunks(memory.store, volume), t->chunks);
 	if (info.flags & SMV_VOLUME_INVALID) {
-		invalid++;
+		invalid += !(t->flags & SMV_VOLUME_INVALID);
 		return;
 	}
 	/* a rollback may have begun in what is lost */
@@ -80,7 +89,7 @@ static void compare_volume(const struct truth *t)
 		suspect++;
 		return;
 	}
-	for (u64 c = 0; c < smv_volume_chunks(memory.store, volume); c++) {
+	for (u64 c = 0; c < t->chunks; c++) {
 		u64 now = resolve(volume, c);
 
 		if (now == t->where[c])
@@ -92,6 +101,19 @@ static void compare_volume(const struct truth *t)
 				  (unsigned long long)t->number, (unsigned long long)c,
 				  (unsigned long long)t->where[c], (unsigned long long)now);
 	}
+}
+
+static void count_from_zero(void)
+{
+	same = errors = refused = 0;
+	dropped = invalid = suspect = 0;
+	loses_commits = false;
+}
+
+/* Of what was compared since then. */
+static void expect_nothing_lost(void)
+{
+	EXPECT_EQ(errors + refused + dropped + invalid + suspect, 0);
 }
 
 static void expect_clean(void)
@@ -210,7 +232,7 @@ static void run_rounds(bool rollbacks, u32 blocks)
 	struct smv_repair_result result;
 	struct memory_history history;
 
-	same = errors = refused = invalid = 0;
+	count_from_zero();
 	for (u32 i = 0; i < ROUNDS; i++) {
 		make_history(&history, rollbacks, 100, STEPS);
 		learn_truth();
@@ -239,7 +261,7 @@ static void run_rounds(bool rollbacks, u32 blocks)
 UNIT_TEST(repair_of_an_undamaged_store_loses_nothing)
 {
 	run_rounds(true, 0);
-	EXPECT_EQ(errors + refused, 0);
+	expect_nothing_lost();
 	EXPECT_LT(1000, same);
 	EXPECT_LT(100, unread);
 }
@@ -273,6 +295,7 @@ UNIT_TEST(leaves_below_a_lost_node_are_all_found)
 	struct memory_history history;
 	u64 rounds = 0;
 
+	count_from_zero();
 	for (u32 i = 0; i < 40; i++) {
 		const struct smv_disk_super *super;
 		u64 slot = 1, root;
@@ -298,12 +321,11 @@ UNIT_TEST(leaves_below_a_lost_node_are_all_found)
 			EXPECT_EQ(repair(&result), 0);
 			EXPECT_EQ(result.losses, 0);
 			expect_clean();
-			errors = 0;
 			EXPECT_EQ(memory_open(&memory, true, NULL), 0);
 			for (u32 k = 0; k < truths; k++)
 				compare_volume(&truth[k]);
 			memory_crash(&memory);
-			EXPECT_EQ(errors, 0);
+			expect_nothing_lost();
 		}
 		memory_free(&memory);
 	}
@@ -367,7 +389,8 @@ UNIT_TEST(an_older_superblock_is_no_store_that_has_been_used_since)
 {
 	struct memory_history history;
 
-	refused = opened = suspect = 0;
+	count_from_zero();
+	opened = 0;
 	for (u32 i = 0; i < ROUNDS; i++) {
 		make_sessions(&history, i % 4 == 3);
 		memset(memory.image + newest_super() * SMV_BLOCK_BYTES, 0, SMV_BLOCK_BYTES);
@@ -401,7 +424,8 @@ UNIT_TEST(a_block_of_the_journal_that_cannot_be_read_is_not_its_end)
 	struct memory_history history;
 	u64 rounds = 0;
 
-	refused = opened = suspect = 0;
+	count_from_zero();
+	opened = 0;
 	for (u32 i = 0; i < ROUNDS; i++) {
 		make_sessions(&history, i % 4 == 3);
 		memory.unreadable = journal_block();
@@ -539,7 +563,7 @@ UNIT_TEST(what_is_written_anew_is_the_store_or_none_at_any_power_cut)
 	struct memory_history history;
 	u64 whole = 0, none = 0;
 
-	loses_commits = false;
+	count_from_zero();
 	for (u32 i = 0; i < 10; i++) {
 		u64 at = 0;
 		int rc = -EIO;
@@ -556,9 +580,8 @@ UNIT_TEST(what_is_written_anew_is_the_store_or_none_at_any_power_cut)
 			} else {
 				memory_crash(&memory);
 				whole++;
-				errors = 0;
 				compare_all();
-				EXPECT_EQ(errors, 0);
+				expect_nothing_lost();
 			}
 		}
 		memory_free(&memory);

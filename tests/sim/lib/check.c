@@ -294,7 +294,7 @@ void check_empty(struct world *w)
 			struct volume *volume = &w->oracle.volume[o];
 
 			if (disk_read(w->origin[o], s, 1, data))
-				continue;
+				sim_lost(w, "raw origin %u sector %u cannot be read", o, s);
 			if (!oracle_allows(volume, s, sector_value(data), volume->cell[s].acked))
 				sim_lost(w, "raw origin %u sector %u is %u, wanted%s", o, s,
 					 sector_value(data),

@@ -245,6 +245,9 @@ bool world_step(struct world *w)
 		fiber_resume(task->fiber);
 		if (w->lost[0])
 			longjmp(w->out, 1);
+		/* the engine lets it fail where it finds two owners of a chunk, say */
+		if (!w->config.errors && smv_store_failed(w->host.store))
+			sim_lost(w, "the store has failed: %s", smv_store_reason(w->host.store));
 		if (fiber_is_done(task->fiber))
 			task_end(w, task);
 		if (w->stepped)

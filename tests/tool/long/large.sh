@@ -43,18 +43,18 @@ t_offline_tools_work_on_a_large_store_within_bounded_memory()
 	measured $LITTLE 0 "$SNAPMV" diff -S ./store data@s1 data@s2
 	[ "$(wc -l <out)" -gt 100 ] || fail 'diff shows nothing'
 	# restored over destroyed metadata
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	must $PLANT store flip "$exceptions" 500 255
 	measured $LITTLE 1 "$SNAPMV" check ./store
 	measured $MUCH 0 "$SNAPMV" restore dump ./store
 	measured $LITTLE 0 "$SNAPMV" dump ./store
 	cmp out dump || fail 'dump, restore, dump differ'
 	# the root lost: every leaf is found; a directory block lost: nothing is
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	must $PLANT store flip "$exceptions" 500 255
 	measured $MUCH 0 "$SNAPMV" repair -f ./store
 	tail -n 1 out | grep -q " $EXCEPTIONS exceptions; 0 losses" || fail "$(tail -n 1 out)"
-	eval "$($PLANT store where | tr ' ' =)"
+	locate
 	must $PLANT store flip "$directory" 500 255
 	measured $MOST 0 "$SNAPMV" repair -f ./store
 	tail -n 1 out | grep -q " $EXCEPTIONS exceptions; 0 losses" || fail "$(tail -n 1 out)"

@@ -106,7 +106,7 @@ UNIT_TEST(the_least_size_is_accepted_and_one_block_less_refused)
 		check_geometry(&geometry);
 		EXPECT_EQ(geometry.groups, 1);
 		/* Room for the metadata and eight chunks of data; not for nine. */
-		meta = (96 + chunk_blocks - 1) / chunk_blocks;
+		meta = (SMV_LEAST_META_BLOCKS + chunk_blocks - 1) / chunk_blocks;
 		EXPECT_EQ(geometry.chunks - geometry.first_chunk - geometry.head_chunks, meta + 8);
 	}
 }

@@ -18,7 +18,9 @@ smv rollback --no-undo data@a
 cp a.map o.map
 smv snapshot data since
 order store fail read 1
-must timeout 20 stamp write $dev --tag 3 --map o.map --from 320 --count 32
+stamp write $dev --tag 3 --map o.map --from 320 --count 32 & writer=$!
+wait_for 20 has_ended $writer
+wait $writer
 calm store
 must sh -c "dmesg | grep 'what overwrites it is kept'"
 smv set "$store" throttle=0

@@ -16,8 +16,9 @@
  * into the tree is shown to preserved.c on the way.
  *
  * Crash: before the superblock is durable, the old one with its whole journal
- * counts; after, the new one. When its write fails nobody knows which: the same
- * one is written again, and nothing is released meanwhile.
+ * counts; after, the new one. When its write fails nobody knows which: nothing is
+ * released, and the host stops, or writes the same one again if it knows that what it
+ * names is durable (kernel/worker.c does not: the preflush may be what failed).
  *
  * Weak side: a failed write of a node stops the store, although the data path
  * could have gone on with the journal until that is full.

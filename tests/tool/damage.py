@@ -5,7 +5,8 @@
 usage: damage.py anywhere STORE SEED COUNT  changes COUNT random bytes of the store
        damage.py bytes STORE SEED COUNT     changes COUNT random bytes of random metadata blocks
        damage.py run STORE SEED COUNT       changes COUNT bytes in a row, at a random place there
-       damage.py judge OLD.json NEW.json    dumps: is each exception as it was, or lost?
+       damage.py judge OLD.json NEW.json    dumps: is each exception as it was, or lost? Prints a line if
+                                            there is less than before
 """
 
 import json
@@ -70,6 +71,10 @@ def judge(old_path, new_path):
                    for k, x in new.items())
         if not lost and not all(excused(v) for v in family):
             sys.exit(f'exception {key} was {e}, and nothing says that it is gone')
+    gone = [v['name'] for n, v in old_volumes.items() if not excused(v) and excused(volumes.get(n))]
+    lost = [key for key, e in new.items() if e['kind'] == 'lost' and key not in old]
+    if gone or lost:
+        print(f'volumes {gone} and {len(lost)} chunks are lost')
 
 
 if sys.argv[1] == 'judge':

@@ -24,7 +24,12 @@ rounds()	# KIND BYTES SEED...
 			out smv dump --json ./store >new
 			python3 "$HERE/damage.py" judge old new >judged 2>&1 ||
 				fail "$replay: $(cat judged)"
-			must smv snapshot -S ./store data fresh
+			[ ! -s judged ] || ! grep -q '; 0 losses$' said || fail "$replay: $(cat judged), and not said"
+			if out smv list -q ./store | grep -qx data; then
+				must smv snapshot -S ./store data fresh
+			else
+				refused 1 'no such volume' smv snapshot -S ./store data fresh
+			fi
 			clean_check
 			healed=$((healed + 1))
 		else

@@ -585,11 +585,17 @@ remove_dm()	# NAME...
 take_down()
 {
 	unmount_all
-	# shellcheck disable=SC2086
-	remove_dm $SMV_DM
+	# What is above; what is a store is checked first.
+	for tk_name in $SMV_DM; do
+		case " $SMV_STORES " in
+		*" /dev/mapper/$tk_name "*)	;;
+		*)				remove_dm "$tk_name" ;;
+		esac
+	done
 	take_down_stores ''
 	for tk_dev in $SMV_STORES; do
-		[ ! -b "$tk_dev" ] || check_store "$tk_dev"
+		[ -e "$tk_dev" ] || fail "a store is gone unchecked: $tk_dev"
+		check_if_store "$tk_dev"
 	done
 	# shellcheck disable=SC2086
 	remove_dm $SMV_DM

@@ -38,11 +38,14 @@ must()	# CMD...: it has to succeed (also where set -e does not reach)
 }
 
 # mustfail PATTERN CMD...: it has to fail with exit status 1, one line on stderr,
-# and that line matching the extended regular expression.
+# and that line matching the extended regular expression. snapmv's names the command and its
+# object: what matches these says nothing.
 mustfail()
 {
 	mf_pattern=$1
 	shift
+	[ "$1" != snapmv ] || ! echo "$*" | grep -Eq -e "$mf_pattern" ||
+		fail "what is only in the command: '$mf_pattern'"
 	echo "+ $* (to be refused)"
 	SMV_LAST="$*"
 	mf_status=0

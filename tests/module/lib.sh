@@ -38,11 +38,14 @@ must()	# CMD...: it has to succeed (also where set -e does not reach)
 }
 
 # mustfail PATTERN CMD...: it has to fail with exit status 1, one line on stderr,
-# and that line matching the extended regular expression.
+# and that line matching the extended regular expression. snapmv's names the command and its
+# object: what matches these says nothing.
 mustfail()
 {
 	mf_pattern=$1
 	shift
+	[ "$1" != snapmv ] || ! echo "$*" | grep -Eq -e "$mf_pattern" ||
+		fail "what is only in the command: '$mf_pattern'"
 	echo "+ $* (to be refused)"
 	SMV_LAST="$*"
 	mf_status=0
@@ -586,11 +589,17 @@ remove_dm()	# NAME...
 take_down()
 {
 	unmount_all
-	# shellcheck disable=SC2086
-	remove_dm $SMV_DM
+	# What is above; what is a store is checked first.
+	for tk_name in $SMV_DM; do
+		case " $SMV_STORES " in
+		*" /dev/mapper/$tk_name "*)	;;
+		*)				remove_dm "$tk_name" ;;
+		esac
+	done
 	take_down_stores ''
 	for tk_dev in $SMV_STORES; do
-		[ ! -b "$tk_dev" ] || check_store "$tk_dev"
+		[ -e "$tk_dev" ] || fail "a store is gone unchecked: $tk_dev"
+		check_if_store "$tk_dev"
 	done
 	# shellcheck disable=SC2086
 	remove_dm $SMV_DM

@@ -286,6 +286,8 @@ int main(int argc, char **argv)
 	for (uint64_t i = 0; i < tables; i++)
 		up += !load_table();
 	check_state();
+	if (!taken)
+		die("none of %" PRIu64 " messages was taken", messages);
 	printf("seed %" PRIu64 ": %" PRIu64 " of %" PRIu64 " messages taken, %" PRIu64
 	       " of %" PRIu64 " tables\n",
 	       seed, taken, messages, up, tables);

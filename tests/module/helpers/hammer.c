@@ -23,7 +23,8 @@
  *
  * Of check: --marks FILE --before LABEL --after LABEL, the printed lines of two
  * marks, made before the snapshot command and after it; or --durable FILE, with
- * printed F lines.
+ * printed F lines; or --count N, of a run that has ended: all its writes. Without any
+ * of them there must be some.
  *
  * Each thread owns a part of the device (with two devices: of both, its writes
  * going to one or the other). Its n-th write is a function of the options and
@@ -445,7 +446,7 @@ static int check(int argc, char **argv)
 
 	options(argc, argv, 2, O_RDONLY);
 	for (int t = 0; t < MAX_THREADS; t++)
-		limits[t] = (struct limits){ 0, UINT64_MAX };
+		limits[t] = (struct limits){ o.count, o.count ? o.count : UINT64_MAX };
 	if (o.marks)
 		read_marks(limits);
 	if (o.durable)
@@ -464,6 +465,8 @@ static int check(int argc, char **argv)
 			check_prefix(t, &limits[t], &found, last);
 		total += found.newest;
 	}
+	if (!total && !o.marks && !o.durable)
+		die("hammer: %s: no write of this run is there", devs[0].path);
 	printf("hammer: %s: %s, %" PRIu64 " writes\n", devs[0].path,
 	       o.durable ? "everything flushed is there" : "an exact point", total);
 	return 0;

@@ -31,29 +31,29 @@ refused()	# WHY TABLE: a device with this table is refused, and the log says why
 	}
 }
 
-refused 'active|use|second|device' "$(dmsetup table s0-data)"
-refused 'active|use|second|device' "$(dmsetup table s0-data@a)"
-refused 'active|use|second|device' "$(dmsetup table s0)"
+refused 'another device is active for this volume' "$(dmsetup table s0-data)"
+refused 'another device is active for this volume' "$(dmsetup table s0-data@a)"
+refused 'the store is active in another device' "$(dmsetup table s0)"
 n=$(sectors "$origin")
-refused 'no such|unknown|volume' "0 $n snap-mv /dev/mapper/s0 data@nosuch $origin"
-refused 'no such|unknown|volume' "0 $n snap-mv-origin /dev/mapper/s0 nosuch $origin"
+refused 'no such volume' "0 $n snap-mv /dev/mapper/s0 data@nosuch $origin"
+refused 'no such volume' "0 $n snap-mv-origin /dev/mapper/s0 nosuch $origin"
 # A table shorter or longer than the origin; a device that is too small.
 smv deactivate data@a
-refused 'sectors|size|length' "0 $((n - 1)) snap-mv /dev/mapper/s0 data@a $origin"
-refused 'sectors|size|length' "0 $((n + 1)) snap-mv /dev/mapper/s0 data@a $origin"
-refused 'another device' "0 $n snap-mv /dev/mapper/s0 data@a $other"
-refused 'small|size|sectors' "0 $n snap-mv /dev/mapper/s0 data@a $small"
+refused "the table's length is not the volume's" "0 $((n - 1)) snap-mv /dev/mapper/s0 data@a $origin"
+refused "the table's length is not the volume's" "0 $((n + 1)) snap-mv /dev/mapper/s0 data@a $origin"
+refused 'another device is in use as that origin' "0 $n snap-mv /dev/mapper/s0 data@a $other"
+refused 'smaller than recorded' "0 $n snap-mv /dev/mapper/s0 data@a $small"
 smv deactivate data
-refused 'small|size|sectors' "0 $n snap-mv /dev/mapper/s0 data@a $small"
-refused 'small|size|sectors' "0 $n snap-mv-origin /dev/mapper/s0 data $small"
-refused '.' "1 $n snap-mv /dev/mapper/s0 data@a $origin"
-refused '.' "0 $n snap-mv /dev/mapper/s0 data@a"
-refused '.' "0 $n snap-mv $origin data@a $origin"
-refused '.' "0 $n snap-mv-store $origin"
+refused 'smaller than recorded' "0 $n snap-mv /dev/mapper/s0 data@a $small"
+refused 'smaller than recorded' "0 $n snap-mv-origin /dev/mapper/s0 data $small"
+refused 'Gap in table' "1 $n snap-mv /dev/mapper/s0 data@a $origin"
+refused 'three arguments' "0 $n snap-mv /dev/mapper/s0 data@a"
+refused 'that is no active store' "0 $n snap-mv $origin data@a $origin"
+refused 'the device holds no store' "0 $n snap-mv-store $origin"
 # On its own store: neither an origin nor a snapshot's.
 for own in "$store" /dev/mapper/s0; do
-	refused 'its own store' "0 $n snap-mv /dev/mapper/s0 data@a $own"
-	refused 'its own store' "0 $n snap-mv-origin /dev/mapper/s0 data $own"
+	refused 'on its own store' "0 $n snap-mv /dev/mapper/s0 data@a $own"
+	refused 'on its own store' "0 $n snap-mv-origin /dev/mapper/s0 data $own"
 done
 # Reading and writing the store's own device fails.
 ! dd if=/dev/mapper/s0 of=/dev/null bs=4k count=1 2>/dev/null || fail 'the store can be read'

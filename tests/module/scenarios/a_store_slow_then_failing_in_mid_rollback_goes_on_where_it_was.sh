@@ -40,7 +40,7 @@ still_moving()
 }
 dm_load store '0 131072 error'
 still_moving
-mustfail '' snapmv set s0 low-water=50%
+mustfail 'a device or the store failed' snapmv set s0 low-water=50%
 eq "$(field s0 state)" failed state
 still_moving
 ! stamp write $dev --tag 9 --from 32000 --count 8 2>/dev/null || fail 'a chunk not yet moved was written'

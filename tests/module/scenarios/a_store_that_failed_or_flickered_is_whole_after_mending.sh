@@ -36,7 +36,7 @@ while_failed()
 	[ "$(field s0 reason)" != % ] || fail 'no reason'
 	! dd if=$dev@first of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null || fail 'a snapshot can be read'
 	eq "$(field s0-data@w state)" failed 'state of a snapshot'
-	mustfail '' snapmv snapshot data no
+	mustfail 'a device or the store failed' snapmv snapshot data no
 	must stamp check $dev --map data.map
 }
 

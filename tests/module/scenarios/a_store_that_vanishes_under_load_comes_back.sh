@@ -46,7 +46,7 @@ lost()
 	stamp write $dev --tag 5 --map o.map --random 50 --sectors 1-40 --seed 4
 	must stamp check $dev --map o.map
 	must stamp check $dev@a --map a.map --readable
-	mustfail '' snapmv snapshot data c
+	mustfail 'a device or the store failed' snapmv snapshot data c
 	cond "$(field s0 events)" -ge 1
 	cond "$(field s0 reason)" != %
 }

@@ -1,6 +1,6 @@
-# What is active is not touched from outside: formatting, erasing, mounting or
-# formatting the raw devices is refused; `check' and `dump' say that it is active,
-# or read it without harm; the same commands go through the kernel instead. What a loop
+# What is active is not touched from outside: formatting and erasing it, mounting or
+# formatting the raw devices is refused; `check' and `dump' say that it is active;
+# other commands go through the kernel instead. What a loop
 # device lies on is in use, too. Nor is a device overwritten that is an origin of a store which can be found.
 # timeout: 60
 
@@ -15,25 +15,26 @@ make_files /mnt/data 20
 smv snapshot data a
 make_files /mnt/data 10 2
 
-mustfail 'active|use' snapmv format "$store"
-mustfail 'active|use' snapmv format -f "$store"
-mustfail 'active|use' snapmv erase "$store"
-mustfail 'active|use' snapmv erase -f "$store"
-mustfail 'use|ext4' snapmv format "$origin"
-mustfail 'use' snapmv format -f "$origin"
+mustfail 'in use' snapmv format "$store"
+mustfail 'in use' snapmv format -f "$store"
+mustfail 'the store s0 is active' snapmv erase "$store"
+mustfail 'in use' snapmv erase -f "$store"
+mustfail 'in use' snapmv format "$origin"
+mustfail 'in use' snapmv format -f "$origin"
 ! mount "$origin" /mnt 2>/dev/null || fail 'the raw origin was mounted'
-! mount "$store" /mnt 2>/dev/null || fail 'the store was mounted'
-! mkfs.ext4 -q "$store" </dev/null 2>/dev/null || fail 'mkfs on the store'
-! mkfs.ext4 -q "$origin" </dev/null 2>/dev/null || fail 'mkfs on the raw origin'
-snapmv check "$store" >out 2>&1 || :
-cat out
+for raw in "$store" "$origin"; do
+	! mkfs.ext4 -F -q "$raw" >out 2>&1 || fail "mkfs on $raw"
+	must grep 'in use by the system' out
+done
+mustfail 'the store s0 is active' snapmv check "$store"
+mustfail 'the store s0 is active' snapmv dump "$store"
 # By the device or by the volume: it goes through the kernel.
 smv snapshot -S "$store" data b
 smv delete -S "$store" data@b
-mustfail 'open|mounted|use' snapmv deactivate data
-mustfail 'open|mounted|use' snapmv deactivate s0
-mustfail 'mounted' snapmv rollback data@a
-mustfail 'mounted' snapmv rollback -f data@a
+mustfail 'is mounted on' snapmv deactivate data
+mustfail 'is mounted on' snapmv deactivate s0
+mustfail 'is mounted on' snapmv rollback data@a
+mustfail 'is mounted on' snapmv rollback -f data@a
 verify_files /mnt/data
 smv activate data@a
 mnt /dev/mapper/s0-data@a a
@@ -41,11 +42,11 @@ verify_files /mnt/a
 unmnt a
 unmnt data
 smv deactivate s0
-mustfail 'snapshot' snapmv erase "$store"
+mustfail 'the store has 1 snapshots' snapmv erase "$store"
 check_store "$store"
 smv erase -f "$store"
 forget_store "$store"
-mustfail 'no store|not a store|holds no|format' snapmv activate "$store"
+mustfail 'holds no store' snapmv activate "$store"
 fsck "$origin"
 
 # A loop device claims nothing of what it lies on.
@@ -58,7 +59,7 @@ for below in "$store" "$T/image"; do
 	mnt "$loop" loop
 	make_files /mnt/loop 5
 	run sync
-	mustfail 'use' snapmv format -f "$below"
+	mustfail 'in use' snapmv format -f "$below"
 	verify_files /mnt/loop
 	unmnt loop
 	fsck "$loop"
@@ -69,14 +70,14 @@ truncate -s 16M "$T/origin"
 smv add "$T/image" "$T/origin" data
 store_loop=$(losetup -f --show "$T/image")
 origin_loop=$(losetup -f --show "$T/origin")
-mustfail 'use' snapmv snapshot -S "$store_loop" data a
+mustfail 'in use' snapmv snapshot -S "$store_loop" data a
 smv set -S "$store_loop" data device="$origin_loop"
 smv activate "$store_loop"
 smv snapshot -S "$T/image" data a
-mustfail 'active|use' snapmv format -f "$T/image"
-mustfail 'active|use' snapmv erase -f "$T/image"
-mustfail 'active|use' snapmv check "$T/image"
-mustfail 'use' snapmv format -f "$T/origin"
+mustfail 'in use' snapmv format -f "$T/image"
+mustfail 'in use' snapmv erase -f "$T/image"
+mustfail 'the store s1 is active' snapmv check "$T/image"
+mustfail 'in use' snapmv format -f "$T/origin"
 smv deactivate s1
 losetup -d "$store_loop"
 losetup -d "$origin_loop"

@@ -46,7 +46,10 @@ must stamp check $dev --map o.map
 
 say 'a store whose node cannot be written out'
 dd if=/dev/zero of=/dev/mapper/s0 bs=4k count=1 conv=notrunc 2>/dev/null
-dmsetup suspend s0 || say 'its suspension fails'
+case $(uname -r) in
+6.1.*)	must dmsetup suspend s0 ;;	# freeze_bdev() of then does not ask what became of it
+*)	! dmsetup suspend s0 || fail 'it is suspended all the same' ;;
+esac
 must dmsetup resume s0
 stamp write $dev --tag 3 --map o.map --count 320 & writer=$!
 wait_for 20 has_ended $writer

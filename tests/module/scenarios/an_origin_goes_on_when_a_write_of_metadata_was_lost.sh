@@ -33,7 +33,7 @@ for block in $(cmp -l older newer | awk '{block = int(($1 - 1) / 4096)} block !=
 	lost=$((lost + 1))
 done
 cond "$lost" -ge 1
-mustfail '.' snapmv check "$store"
+mustfail 'a group block is damaged' snapmv check "$store"
 
 smv activate "$store"
 smv snapshot data s7

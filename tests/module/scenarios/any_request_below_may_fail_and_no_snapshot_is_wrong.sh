@@ -21,6 +21,7 @@ begin()
 	cp o.map a.map
 	cp o.map sure.map
 	cp o.map w.map
+	cp o.map own.map
 	quiet snapmv format -f -c 16K -l s0 "$store"
 	quiet snapmv add "$store" "$data" data
 	quiet snapmv activate "$store"
@@ -36,18 +37,19 @@ has_failed()
 }
 
 # Writes, flushed. From the first batch that fails on anything may be there that was there
-# when it began (sure.map) or has come since. Those of a batch within which the store fails are
+# after the last one before it (sure.map) or has come since. Those of a batch within which the store fails are
 # not preserved, and may show in snapshots ever after: operating.md says so.
 batch()
 {
 	tag=$((tag + 1))
-	[ $unsure -lt $tag ] || cp o.map sure.map
 	if ! stamp write $dev --tag $tag --map o.map --random 6 --sectors 1-40 --seed "$tag$n" \
 			--sync 2>err; then
 		cat err
+		[ "$disk" != none ] || fail 'a write fails'
 		[ "$disk" = data ] || [ -n "$rolled" ] || fail 'the origin does not go on'
 		[ $unsure -lt $tag ] || unsure=$tag
 	fi
+	[ $unsure -le $tag ] || cp o.map sure.map
 	! has_failed || [ $unsafe -lt $tag ] || unsafe=$tag
 }
 
@@ -55,9 +57,11 @@ batch()
 own_batch()
 {
 	own_tag=$((1000 + tag))
-	[ $own_unsure -lt $own_tag ] || cp w.map own.map
-	stamp write $dev@w --tag $own_tag --map w.map --random 6 --sectors 1-40 --seed "$tag$n" \
-		--sync 2>err && return 0
+	if stamp write $dev@w --tag $own_tag --map w.map --random 6 --sectors 1-40 --seed "$tag$n" \
+			--sync 2>err; then
+		[ $own_unsure -le $own_tag ] || cp w.map own.map
+		return 0
+	fi
 	cat err
 	[ "$disk" != none ] || fail 'a write to a snapshot fails'
 	[ $own_unsure -lt $own_tag ] || own_unsure=$own_tag
@@ -69,6 +73,7 @@ attempt()	# ARGS...
 {
 	snapmv "$@" >out 2>&1 && return 0
 	cat out
+	[ "$disk" != none ] || fail "refused: $*"
 	eq "$(wc -l <out)" 1 "lines of the refusal of $*"
 	! grep -q dmesg out || dmesg | grep -q 'snap-mv: .*\(failed\|cannot\|could not\|damaged\)' ||
 		fail "the log does not tell why: $*"
@@ -120,7 +125,7 @@ judge_up()
 	! dd if=$dev@a of=/dev/null bs=4k count=1 iflag=direct 2>/dev/null ||
 		fail 'a snapshot of a failed store can be read'
 	eq "$(field s0-data@a state)" failed 'state of the snapshot'
-	mustfail '' snapmv snapshot data d
+	mustfail 'a device or the store failed' snapmv snapshot data d
 }
 
 # After the disk is back.
@@ -176,6 +181,7 @@ count_requests()
 	count_kinds store "$store_before" "$(requests store)" >>counts
 	judge_up
 	judge_again
+	eq $failures 0 'failures without an error below'
 	cat counts
 }
 

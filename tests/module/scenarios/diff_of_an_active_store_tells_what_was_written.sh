@@ -35,7 +35,8 @@ for state in active inactive; do
 	eq "$(ranges data@b)" '3+1:data '
 	eq "$(ranges data@a)" '2+2:data 10+1:data '
 	eq "$(ranges data@a data@c)" '20+1:data 21+1:zero '
-	eq "$(ranges data@b data@b)" ''
+	none=$(ranges data@b data@b)
+	eq "$none" ''
 	mustfail 'no such volume' snapmv diff data@a data@nosuch
 	[ $state = inactive ] || smv deactivate s0
 done

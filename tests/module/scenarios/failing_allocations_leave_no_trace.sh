@@ -22,6 +22,8 @@ quiet snapmv snapshot data a
 cp o.map a.map
 stamp write $dev --tag 2 --map o.map --random 30 --sectors 1-8
 
+failslab=0 fail_page_alloc=0	# how many have failed
+
 in_order()
 {
 	eq "$(field s0 state)" ok 'state of the store'
@@ -62,6 +64,7 @@ each()
 		ea_count=$((ea_count + 1)) ea_refused=$((ea_refused + ea_status))
 	done
 	[ $ea_status -eq 0 ] || fail "refused without a failure: $*: $(cat "$T/.err")"
+	eval "$ea_kind=\$(($ea_kind + ea_count))"
 	restart
 	say "$ea_kind: $* : $ea_count failures, $ea_refused refused"
 }
@@ -130,3 +133,5 @@ each failslab down up snapmv activate "$store"
 each failslab nothing up snapmv deactivate s0/
 each fail_page_alloc with_x no_x write_origin
 never_refused
+cond $failslab -ge 1
+cond $fail_page_alloc -ge 1

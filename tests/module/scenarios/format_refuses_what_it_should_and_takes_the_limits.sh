@@ -19,14 +19,14 @@ mustfail 'small' snapmv format "$tiny"
 mustfail 'small' snapmv format -c 1M "$origin"
 
 mkfs ext4 "$origin"
-mustfail 'ext4' snapmv format "$origin"
+mustfail 'holds ext4' snapmv format "$origin"
 mnt "$origin" o
-mustfail 'use|mounted' snapmv format -f "$origin"
+mustfail 'in use' snapmv format -f "$origin"
 unmnt o
 fsck "$origin"
 label31=1234567890123456789012345678901
 smv format -c 4K -l $label31 "$store"
-mustfail 'store' snapmv format -l other "$store"
+mustfail 'holds a snapmv store' snapmv format -l other "$store"
 wipefs -a "$origin" >/dev/null
 stamp write "$origin" --tag 1
 name31=abcdefghijklmnopqrstuvwxyz-_.+5
@@ -40,7 +40,7 @@ for name in "${name60}x" 'a b' .a 'a/b' 'ä' "a${name31}%"; do
 	mustfail 'name' snapmv snapshot "$name31" "$name"
 done
 smv snapshot "$name31" "$name60"
-mustfail 'active|use' snapmv format -f "$store"
+mustfail 'in use' snapmv format -f "$store"
 smv activate "$name31@$name60"
 stamp write "/dev/mapper/$label31-$name31" --tag 2
 must stamp check "/dev/mapper/$label31-$name31@$name60" --tag 1
@@ -50,8 +50,8 @@ smv list
 
 # In use by somebody else; opened by two at once.
 dm_make holder "0 $(sectors "$store") linear $store 0"
-mustfail 'use' snapmv format -f "$store"
-mustfail '.' snapmv activate "$store"
+mustfail 'in use' snapmv format -f "$store"
+mustfail 'in use' snapmv activate "$store"
 dm_remove holder
 
 # The largest chunk: the whole origin is overwritten, small pieces of it first.

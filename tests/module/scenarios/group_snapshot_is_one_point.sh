@@ -58,7 +58,7 @@ done
 
 # All or none: one name exists, one volume does not.
 smv snapshot one x
-mustfail 'x' snapmv snapshot two y one x
-mustfail 'three' snapmv snapshot two y three y
-mustfail '.' snapmv activate two@y
+mustfail 'one@x: there is a snapshot of this name' snapmv snapshot two y one x
+mustfail 'three: .* no such volume' snapmv snapshot two y three y
+mustfail 'no store has this volume' snapmv activate two@y
 eq "$(field s0 dropped)" 0 dropped

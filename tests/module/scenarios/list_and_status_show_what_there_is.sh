@@ -83,6 +83,6 @@ look
 eq "$(volume data '.rollback')" null
 eq "$(status '.cleaning, .ghosts')" '0 0'
 # Objects that are not there.
-mustfail 'nosuch' snapmv list nosuch
-mustfail 'nosuch' snapmv status nosuch/
+mustfail 'no store has this volume' snapmv list nosuch
+mustfail 'no store labelled nosuch' snapmv status nosuch/
 mustfail 'is a store: write s0/' snapmv activate s0

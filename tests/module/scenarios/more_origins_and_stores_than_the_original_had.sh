@@ -38,10 +38,13 @@ while [ $i -lt "$n" ]; do
 	more="$more more$i/data@s"
 	i=$((i + 1))
 done
+writers=
 for dev in /dev/mapper/s0-o* /dev/mapper/more*-data; do
-	stamp write "$dev" --tag 100 &
+	stamp write "$dev" --tag 100 & writers="$writers $!"
 done
-wait
+for writer in $writers; do
+	wait "$writer"
+done
 smv activate $snapshots
 for volume in $more; do
 	quiet snapmv activate "$volume"
@@ -50,6 +53,9 @@ i=1
 while [ $i -le "$n" ]; do
 	must stamp check /dev/mapper/s0-o$i@s --tag $i
 	must stamp check /dev/mapper/s0-o$i --tag 100
-	[ $i -eq "$n" ] || must stamp check /dev/mapper/more$i-data@s --tag $i
+	if [ $i -lt "$n" ]; then
+		must stamp check /dev/mapper/more$i-data@s --tag $i
+		must stamp check /dev/mapper/more$i-data --tag 100
+	fi
 	i=$((i + 1))
 done

@@ -39,8 +39,8 @@ for round in 1 2 3 4; do
 	last=$now
 done
 smv activate "$store"
-mustfail 'data@a' snapmv snapshot data a
-mustfail 'data@a' snapmv snapshot data a data b
+mustfail 'data@a: there is a snapshot of this name' snapmv snapshot data a
+mustfail 'data@a: there is a snapshot of this name' snapmv snapshot data a data b
 eq "$(snapmv list -q | tr '\n' ' ')" 'data data@a '
 
 long=$(printf 'x%.0s' $(seq 250))
@@ -51,7 +51,7 @@ odd='100% of "it", über\alles & 日本'
 smv snapshot -m "$odd" data odd
 smv snapshot -m '' data none
 eq "$(memo data@odd)" "$odd" memo
-eq "$(memo data@none)" '' 'empty memo'
+eq "$(json '.stores[].volumes[] | select(.name == "data@none") | .memo == ""' list)" true 'empty memo'
 smv rename data@odd even
 created=$(json '.stores[].volumes[] | select(.name == "data@even") | .created' list)
 cond "$created" -ge "$before"

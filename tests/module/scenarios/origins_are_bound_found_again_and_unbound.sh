@@ -11,7 +11,7 @@ SMV_DM='lin'
 stamp write /dev/mapper/lin --tag 1
 smv format -l s0 "$store"
 mustfail 'No such|no such|not there' snapmv add "$store" /dev/nowhere data
-mustfail 'store' snapmv add "$store" "$store" data
+mustfail 'is the store itself' snapmv add "$store" "$store" data
 mustfail 'store|format' snapmv add "$fresh" /dev/mapper/lin data
 mustfail 'name' snapmv add "$store" /dev/mapper/lin 'da ta'
 eq "$(snapmv list -q)" '' 'origins after refusals'
@@ -27,7 +27,7 @@ forget_store /dev/mapper/on
 dm_remove plain
 dm_remove on
 smv add "$store" /dev/mapper/lin data
-mustfail 'name' snapmv add "$store" "$disk" data
+mustfail 'has an origin of this name' snapmv add "$store" "$disk" data
 mustfail 'registered|already' snapmv add "$store" /dev/mapper/lin data2
 smv activate "$store"
 mustfail 'registered|already|volume' snapmv add "$store" /dev/mapper/lin data2
@@ -53,9 +53,9 @@ mustfail 'an origin of the store s0' snapmv format /dev/mapper/other
 dm_remove other
 run dmsetup create -u TEST-two lin --table "0 16384 linear $disk 0"
 SMV_DM='lin'
-mustfail 'data' snapmv activate "$store"
+mustfail 'data: its device is not there' snapmv activate "$store"
 eq "$(active_stores)" s0 'active stores'
-mustfail 'data' snapmv activate data
+mustfail 'its device is not there' snapmv activate data
 smv set -S "$store" data device=/dev/mapper/lin
 smv activate data data@a
 must stamp check /dev/mapper/s0-data --tag 2

@@ -14,11 +14,11 @@ phase1()
 	smv snapshot data a
 	smv snapshot data@a b
 	smv activate data@b
-	hammer run ostate --threads 3 --flush-every 10 --dsync 10 /dev/mapper/s0-data >o &
+	hammer run ostate --threads 3 --flush-every 10 --dsync 10 /dev/mapper/s0-data &
 	hammer run sstate --threads 2 --seed 2 --flush-every 10 --dsync 10 \
-		/dev/mapper/s0-data@b >s &
-	tail -f o | sed -u 's/^F/F/' &
-	tail -f s | sed -u 's/^F/G/' &
+		/dev/mapper/s0-data@b | sed 's/^F/G/' &
+	wait_for 20 hammering ostate 11 # so each has flushed
+	wait_for 20 hammering sstate 11
 	cut_soon 300 4000
 	wait
 }
@@ -33,6 +33,7 @@ phase2()
 	must hammer check --threads 3 --durable said /dev/mapper/s0-data
 	smv activate data@b
 	sed -n 's/^G/F/p' said >sdurable
+	grep -q '^F' said && [ -s sdurable ] || fail 'the hammer never flushed'
 	must hammer check --threads 2 --seed 2 --durable sdurable \
 		/dev/mapper/s0-data@b
 	# What is none of hammer's is as it was, and nothing is zeroes.

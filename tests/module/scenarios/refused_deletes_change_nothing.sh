@@ -14,11 +14,11 @@ smv snapshot data b
 smv snapshot data@a c
 smv activate data@a
 snapmv list -q >before
-mustfail 'nosuch' snapmv delete data@nosuch
-mustfail 'nosuch' snapmv delete nosuch@a
-mustfail 'data@a' snapmv delete data@a
-mustfail 'data@a' snapmv delete data@b data@a
-mustfail 'nosuch' snapmv delete data@b data@nosuch
+mustfail 'no store has this volume' snapmv delete data@nosuch
+mustfail 'no store has this volume' snapmv delete nosuch@a
+mustfail 'data@a: is active' snapmv delete data@a
+mustfail 'data@a: is active' snapmv delete data@b data@a
+mustfail 'data@nosuch: .* no such volume' snapmv delete data@b data@nosuch
 hammer run state --threads 2 /dev/mapper/s0-data@a & pid=$!
 wait_for 20 hammering state
 i=0
@@ -35,14 +35,16 @@ for message in 'delete data@a' 'delete data@b data@a' 'delete data@b data@x' \
 done
 hammer stop state
 wait $pid
-must hammer check --threads 2 /dev/mapper/s0-data@a
+hammer mark state end >marks
+all() { must hammer check --threads 2 --marks marks --before end --after end /dev/mapper/s0-data@a; }
+all
 smv deactivate data@a
 smv activate data@a
-must hammer check --threads 2 /dev/mapper/s0-data@a
+all
 snapmv list -q >after
 must cmp before after
 eq "$(field s0 snapshots)" 3 snapshots
 eq "$(field s0 ghosts)" 0 ghosts
 snapshot_is s0 data@b o.map
 snapshot_is s0 data@c a.map
-mustfail 'data' snapmv delete data
+mustfail 'is an origin' snapmv delete data

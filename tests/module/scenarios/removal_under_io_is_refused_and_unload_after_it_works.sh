@@ -32,13 +32,17 @@ hammer stop state
 hammer stop state2
 wait $one
 wait $two
+hammer mark state end >marks
+hammer mark state2 end2 >>marks
+all() { must hammer check --threads 2 --marks marks --before end --after end $dev; }
+all_of_a() { must hammer check --threads 2 --seed 2 --marks marks --before end2 --after end2 $dev@a; }
 wait_for 10 test ! -e $dev@a
-must hammer check --threads 2 $dev
+all
 smv activate data@a
-must hammer check --threads 2 --seed 2 $dev@a
+all_of_a
 smv deactivate data
 # Snapshots work with the origin's device down.
-must hammer check --threads 2 --seed 2 $dev@a
+all_of_a
 smv activate data
 ! rmmod dm-snap-mv 2>/dev/null || fail 'the module was unloaded'
 smv deactivate s0/
@@ -47,8 +51,8 @@ must rmmod dm-snap-mv
 [ -d /sys/module/dm_snap_mv ] || must insmod /smv/dm-snap-mv.ko
 smv activate "$store"
 smv activate data@a data@b
-must hammer check --threads 2 $dev
-must hammer check --threads 2 --seed 2 $dev@a
+all
+all_of_a
 # A load, and an end, again and again.
 i=0
 while [ $i -lt 3 ]; do

@@ -1,6 +1,6 @@
 # Rollback with the origin closed, open (refused but with -f), mounted, itself or what lies on it (refused
 # always), being read and written; a second one while it runs is refused;
-# deactivating in mid-rollback is refused but with -f, and so is removal; after
+# deactivating in mid-rollback is refused but with -f, and removal also once it is down; after
 # deactivation and activation it goes on. Deleting, writing and activating its
 # source while it runs changes nothing.
 # timeout: 90
@@ -21,9 +21,9 @@ stamp write $dev --tag 3 --map o.map --random 500 --sectors 1-32 --seed 2
 smv snapshot data c
 cp o.map c.map
 
-mustfail 'nosuch' snapmv rollback data@nosuch
-mustfail '.' snapmv rollback data
-mustfail 'undo|exists|a' snapmv rollback --undo b data@a
+mustfail 'no store has this volume' snapmv rollback data@nosuch
+mustfail 'is an origin' snapmv rollback data
+mustfail 'data@b: there is a snapshot of this name' snapmv rollback --undo b data@a
 exec 9<$dev
 mustfail 'open' snapmv rollback data@a
 eq "$(field s0-data rolling)" 0 rolling
@@ -33,8 +33,8 @@ smv rollback -f --undo u1 data@a
 exec 9<&-
 must stamp check $dev --map a.map
 cp a.map o.map
-mustfail 'roll' snapmv rollback data@b
-mustfail 'roll' snapmv rollback -f data@a
+mustfail 'a rollback of data is running' snapmv rollback data@b
+mustfail 'a rollback of data is running' snapmv rollback -f data@a
 ! dmsetup message s0 0 rollback data@b % 0 1 || fail 'a second one was begun'
 
 # The source: written, then deleted (which crashed the original).
@@ -48,14 +48,13 @@ smv delete data@a
 must stamp check $dev --map o.map
 stamp write $dev --tag 4 --map o.map --random 200 --sectors 1-40 --seed 4
 
-mustfail 'roll' snapmv deactivate s0/
-mustfail '.' snapmv remove data
+mustfail 'a rollback is running' snapmv deactivate s0/
 smv deactivate -f s0/
 smv activate "$store"
 must stamp check $dev --map o.map
 eq "$(field s0-data rolling)" 1 rolling
 stamp write $dev --tag 5 --map o.map --random 200 --sectors 1-40 --seed 5
-mustfail 'roll' snapmv rollback data@b
+mustfail 'a rollback of data is running' snapmv rollback data@b
 smv delete data@b
 smv set s0/ throttle=0
 # Read and written while it moves.
@@ -82,5 +81,16 @@ n=$(field s0 snapshots)
 smv rollback --wait --no-undo data@d
 eq "$(field s0 snapshots)" "$n" snapshots
 must stamp check $dev --map o.map
+# No snapshot is left, and the raw origin is not what it should be yet: it is not removed.
+stamp write $dev --tag 6 --random 100 --sectors 1-32 --seed 6
+smv set s0/ throttle=pause
+smv rollback --no-undo data@d
+smv delete data@c data@d data@u1
+mustfail 'is active' snapmv remove data
+smv deactivate -f data
+mustfail 'still being cleaned' snapmv remove data
+smv activate data
+smv set s0/ throttle=0
+wait_for 60 is s0-data rolling 0
 take_down
 must stamp check "$origin" --map o.map

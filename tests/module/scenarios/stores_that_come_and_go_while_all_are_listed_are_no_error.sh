@@ -135,6 +135,6 @@ forget_store "$store1"
 say 'a store that is damaged is an error as ever'
 smv format -f -c 16K -l s1 "$store1"
 dd if=/dev/urandom of="$store1" bs=4k seek=3 count=200 oflag=direct status=none
-mustfail '' snapmv status
+mustfail 'the store is damaged' snapmv status
 snapmv status 2>/dev/null | grep -q '^s0/' || fail 'it hides the other store'
 forget_store "$store1"

@@ -26,9 +26,9 @@ cycle()	# NAME N [OPTION]
 n=$(scaled 12 4)
 say 'one after the other'
 for name in s0-data s0-data@a s0; do
-	must cycle $name 3
-	must cycle $name 2 --noflush
-	must cycle $name 1 --nolockfs
+	cycle $name 3
+	cycle $name 2 --noflush
+	cycle $name 1 --nolockfs
 done
 say 'at the same time'
 cycle s0-data "$n" & p1=$!

@@ -23,9 +23,9 @@ size=$(sectors $dev)
 reload()	# NAME: the table it has
 {
 	dmsetup table "$1" >table
-	run dmsetup load "$1" table
-	run dmsetup suspend "$1"
-	run dmsetup resume "$1"
+	must dmsetup load "$1" table
+	must dmsetup suspend "$1"
+	must dmsetup resume "$1"
 	dmsetup table "$1" >table2
 	must cmp table table2
 }

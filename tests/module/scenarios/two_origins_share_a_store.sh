@@ -18,8 +18,9 @@ smv activate b
 smv snapshot a two b two
 cp a.map a2.map
 cp b.map b2.map
-hammer run ha --threads 3 --seed 1 --count "$(scaled 400)" /dev/mapper/s0-a & pa=$!
-hammer run hb --threads 3 --seed 2 --count "$(scaled 400)" /dev/mapper/s0-b & pb=$!
+n=$(scaled 400)
+hammer run ha --threads 3 --seed 1 --count "$n" /dev/mapper/s0-a & pa=$!
+hammer run hb --threads 3 --seed 2 --count "$n" /dev/mapper/s0-b & pb=$!
 snapshot_is s0 a@two a2.map
 snapshot_is s0 b@two b2.map
 smv snapshot a@one three
@@ -27,8 +28,8 @@ smv activate a@three
 stamp write /dev/mapper/s0-a@three --tag 3 --map a1.map --random 300 --sectors 1-40
 wait $pa
 wait $pb
-must hammer check --threads 3 --seed 1 /dev/mapper/s0-a
-must hammer check --threads 3 --seed 2 /dev/mapper/s0-b
+must hammer check --threads 3 --seed 1 --count "$n" /dev/mapper/s0-a
+must hammer check --threads 3 --seed 2 --count "$n" /dev/mapper/s0-b
 snapshot_is s0 a@three a1.map
 snapshot_is s0 a@one a2.map
 snapshot_is s0 a@two a2.map
@@ -36,12 +37,12 @@ snapshot_is s0 b@two b2.map
 # One origin comes back, the other one stays.
 smv rollback --wait --no-undo b@two
 must stamp check /dev/mapper/s0-b --map b2.map
-must hammer check --threads 3 --seed 1 /dev/mapper/s0-a
+must hammer check --threads 3 --seed 1 --count "$n" /dev/mapper/s0-a
 smv delete b@two a@two
 settle s0
-must hammer check --threads 3 --seed 1 /dev/mapper/s0-a
+must hammer check --threads 3 --seed 1 --count "$n" /dev/mapper/s0-a
 must stamp check /dev/mapper/s0-b --map b2.map
 snapshot_is s0 a@one a2.map
 smv deactivate b
 smv remove b
-must hammer check --threads 3 --seed 1 /dev/mapper/s0-a
+must hammer check --threads 3 --seed 1 --count "$n" /dev/mapper/s0-a

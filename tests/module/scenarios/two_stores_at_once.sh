@@ -16,8 +16,9 @@ smv activate "$store0" "$store1"
 mustfail 'several stores' snapmv snapshot data a
 smv snapshot s0/data a
 smv snapshot s1/data a
-hammer run h0 --threads 3 --seed 1 --count "$(scaled 400)" /dev/mapper/s0-data & p0=$!
-hammer run h1 --threads 3 --seed 2 --count "$(scaled 400)" /dev/mapper/s1-data & p1=$!
+n=$(scaled 400)
+hammer run h0 --threads 3 --seed 1 --count "$n" /dev/mapper/s0-data & p0=$!
+hammer run h1 --threads 3 --seed 2 --count "$n" /dev/mapper/s1-data & p1=$!
 for i in 0 1; do
 	smv snapshot s$i/data b
 	snapshot_is s$i data@a o$i.map
@@ -25,14 +26,14 @@ done
 wait $p0
 wait $p1
 for i in 0 1; do
-	must hammer check --threads 3 --seed $((i + 1)) /dev/mapper/s$i-data
+	must hammer check --threads 3 --seed $((i + 1)) --count "$n" /dev/mapper/s$i-data
 	snapshot_is s$i data@a o$i.map
 done
 smv deactivate s0/
-must hammer check --threads 3 --seed 2 /dev/mapper/s1-data
+must hammer check --threads 3 --seed 2 --count "$n" /dev/mapper/s1-data
 snapshot_is s1 data@a o1.map
 smv activate "$store0"
-must hammer check --threads 3 --seed 1 /dev/mapper/s0-data
+must hammer check --threads 3 --seed 1 --count "$n" /dev/mapper/s0-data
 smv rollback --wait s0/data@a
 must stamp check /dev/mapper/s0-data --map o0.map
-must hammer check --threads 3 --seed 2 /dev/mapper/s1-data
+must hammer check --threads 3 --seed 2 --count "$n" /dev/mapper/s1-data

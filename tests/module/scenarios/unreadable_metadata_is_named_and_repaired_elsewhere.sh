@@ -38,37 +38,63 @@ smv delete --wait data@s5
 smv deactivate s0
 check_store "$store"
 
-# 8 bytes of the superblock that counts; it lies in block $slot
+# 8 bytes of a block; the superblock that counts is $slot
 number() { dd if="$store" bs=8 skip=$((512 * $2 + $1 / 8)) count=1 status=none | od -An -tu8 | tr -d ' '; }
 slot=1
 [ "$(number 32 2)" -lt "$(number 32 1)" ] || slot=2
 exceptions=$(number 200 $slot)
-say "superblock $slot, exceptions' root $exceptions"
+cond "$exceptions" -gt 0
+leaf=$(number $((64 + 48 + 24)) "$exceptions")	# its second child
+say "superblock $slot, exceptions' root $exceptions, a leaf $leaf"
+cond "$leaf" -gt 0
 size=$(sectors "$store")
-for block in $exceptions 5 4 $slot; do
+unused=0
+for block in $exceptions $leaf 5 4 $slot; do
 	dm_make bad "0 $((block * 8)) linear $store 0
 $((block * 8)) 8 error
 $((block * 8 + 8)) $((size - block * 8 - 8)) linear $store $((block * 8 + 8))"
 	run dd if=/dev/zero of="$other" bs=4k seek=1 count=2 conv=notrunc status=none
 	if snapmv check /dev/mapper/bad >found 2>&1; then
-		say "block $block is not in use"
+		case $block in	# of a pair one counts
+		4|5)	unused=$((unused + 1)) ;;
+		*)	fail "check does not see that block $block cannot be read" ;;
+		esac
 	else
 		must grep -q "^read: " found
 		must grep "^read: block $block: " found
-		must snapmv repair /dev/mapper/bad "$other"
+		must snapmv repair /dev/mapper/bad "$other" >repaired
+		cat repaired
+		grep -q '; 0 losses' repaired || [ "$block" = "$leaf" ] || fail 'the leaves are all there'
 		check_store "$other"
-		[ "$block" = $slot ] || cp "$other" last
+		case $block in
+		4|5)		cp "$other" directory ;;
+		"$exceptions")	cp "$other" root ;;
+		"$leaf")	cp "$other" leaf ;;
+		esac
 	fi
 	dm_remove bad
 done
+eq $unused 1 'directory blocks that do not count'
 forget_store "$store"
 
-# what came of the directory's loss has lost nothing; of the root's, reads right or as an error
+# what came of the directory's and the root's loss has lost nothing; of a leaf's, reads right or as an error
 run dd if=/dev/zero of="$store" bs=4k seek=1 count=2 conv=notrunc status=none
-run dd if=last of="$other" bs=1M status=none
-smv activate "$other"
-for tag in 2 3 4; do
-	snapshot_is s0 data@s$tag s$tag.map
+for image in directory root; do
+	run dd if=$image of="$other" bs=1M status=none
+	smv activate "$other"
+	for tag in 2 3 4; do
+		snapshot_is s0 data@s$tag s$tag.map
+	done
+	smv deactivate s0
+	check_store "$other"
 done
+run dd if=leaf of="$other" bs=1M status=none
+smv activate "$other"
+must stamp check /dev/mapper/s0-data --map data.map
+for tag in 2 3 4; do
+	smv activate data@s$tag
+	must stamp check /dev/mapper/s0-data@s$tag --map s$tag.map --readable >>read
+done
+must grep 'cannot be read' read
 smv deactivate s0
 check_store "$other"

@@ -56,6 +56,7 @@ static bool is_wanted(const struct activation *a, const struct smv_vol *vol)
 static int check_origins(struct smv_backend *backend, struct activation *a)
 {
 	u32 refused = 0, passed = 0;
+	int rc = 0;
 
 	for (u32 i = 0; i < backend->vols && !a->force; i++) {
 		if (!is_wanted(a, &backend->vol[i]))
@@ -68,10 +69,12 @@ static int check_origins(struct smv_backend *backend, struct activation *a)
 	a->compared = !a->force && !refused;
 	if (passed || !refused)
 		return 0;
+	/* Compared once more, each says why; or can be read by now. */
 	for (u32 i = 0; i < backend->vols; i++)
 		if (is_wanted(a, &backend->vol[i]))
-			smv_touched_check(backend, &backend->vol[i], "activate -f");
-	return 1;
+			rc |= smv_touched_check(backend, &backend->vol[i], "activate -f");
+	a->compared = !rc;
+	return rc;
 }
 
 static void hex(char *text, const u8 *id)

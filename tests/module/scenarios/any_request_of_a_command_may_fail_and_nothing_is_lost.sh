@@ -97,7 +97,7 @@ one()	# N TIMES
 	fault_disarm
 	for disk in "$origin" "$store"; do fault_disk "$disk" off; done
 	[ $status -le 1 ] || fail "exit $status: $(cat out err)"
-	[ $status -eq 0 ] || [ -s err ] || fail 'refused without a word'
+	[ $status -eq 0 ] || [ -s err ] || fail "refused without a word: $SMV_LAST"
 	judge_up
 	judge_again
 }
@@ -146,7 +146,7 @@ before_activate_it() { quiet snapmv deactivate s0/; }
 activate_it() { snapmv activate "$store" && snapmv activate data@a data@w; }
 deactivate_it() { snapmv deactivate s0/; }
 
-for command in write_origin write_snapshot take_one delete_it roll_back set_policy add_more \
-		checkpoint activate_it deactivate_it; do
+for command in ${SMV_ONLY:-write_origin write_snapshot take_one delete_it roll_back set_policy \
+		add_more checkpoint activate_it deactivate_it}; do
 	each $command
 done

@@ -4,7 +4,8 @@
  * of the source and an epoch r. A chunk is pending if R finds it in the store,
  * in an entry older than r, and it is not done. A chunk goes through
  *
- *   pending -> moved     smv_job_done() of a MOVE: in place, completed
+ *   pending -> moved     smv_job_done() of a MOVE: in place, completed; of a lost chunk, under
+ *                        zeroes by then: smv_write_issue() of what overwrites it
  *   moved   -> flushing  smv_stage_begin(): an origin flush begins
  *   flushing -> marked   smv_stage_end(): the mark is in the journal
  *   marked  -> done      the watermark passes it

@@ -88,7 +88,7 @@ smv rollback --no-undo data@d
 smv delete data@c data@d data@u1
 mustfail 'is active' snapmv remove data
 smv deactivate -f data
-mustfail 'still being cleaned' snapmv remove data
+mustfail 'a rollback of it is running' snapmv remove data
 smv activate data
 smv set s0/ throttle=0
 wait_for 60 is s0-data rolling 0

@@ -11,7 +11,7 @@ smv add "$store" "$data" data
 smv activate "$store"
 smv snapshot data a
 stamp write /dev/mapper/s0-data --tag 2 --from 0 --count 256
-order data fail read 1 1000
+order data fail read 1
 stamp write /dev/mapper/s0-data --tag 2 --from 512 --count 32
 calm data
 wait_for 20 is s0 lost 1

@@ -145,18 +145,6 @@ static int delete_entry(struct smv_store *store, struct smv_volume *volume,
 	return 0;
 }
 
-/* No further than the first change of the overlays at or above @key. */
-static void limit_to_change(const struct smv_map *map, const struct smv_key *key,
-			    struct smv_key *limit)
-{
-	for (u32 i = 0; i < 2; i++) {
-		const struct smv_overlay_entry *change = smv_overlay_ge(&map->overlay[i], key);
-
-		if (change && smv_key_cmp(&change->key, limit) < 0)
-			*limit = change->key;
-	}
-}
-
 /*
  * The next entry of the volume being cleaned. 1: none up to the next change, and the place is behind
  * that. So a step passes one tombstone at most, and what it has passed it does not pass again when a
@@ -172,7 +160,7 @@ static int next_entry(struct smv_store *store, struct smv_key *key, u64 *where, 
 
 	if (!clean->volume->exceptions)
 		return -ENOENT;
-	limit_to_change(&store->exceptions, &clean->place, &limit);
+	smv_map_limit_to_change(&store->exceptions, &clean->place, &limit);
 	error = smv_record_ge(store, &clean->place, &limit, key, &value, miss);
 	if (!error)
 		*where = value.where;

@@ -17,7 +17,7 @@
  * Crash: memory only.
  *
  * Weak side: many tombstones in a row cost a look-up each; a limit keeps such a
- * search within what the caller is interested in.
+ * search within what the caller is interested in, or up to the next of them (smv_map_limit_to_change()).
  */
 #include "map.h"
 
@@ -140,6 +140,17 @@ int smv_map_get(struct smv_map *map, const struct smv_key *key, void *value, u64
 	struct smv_key found;
 
 	return search(map, 1, key, key, &found, value, miss);
+}
+
+void smv_map_limit_to_change(const struct smv_map *map, const struct smv_key *key,
+			     struct smv_key *limit)
+{
+	for (u32 i = 0; i < 2; i++) {
+		const struct smv_overlay_entry *change = smv_overlay_ge(&map->overlay[i], key);
+
+		if (change && smv_key_cmp(&change->key, limit) < 0)
+			*limit = change->key;
+	}
 }
 
 bool smv_map_search_changes(const struct smv_map *map, const struct smv_key *key)

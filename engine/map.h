@@ -29,6 +29,14 @@ int smv_map_le(struct smv_map *map, const struct smv_key *key, const struct smv_
 	       struct smv_key *found, void *value, u64 *miss);
 int smv_map_get(struct smv_map *map, const struct smv_key *key, void *value, u64 *miss);
 
+/*
+ * Lowers *limit to the first change of the overlays at or above @key, be it a tombstone. A search from @key
+ * up to there passes one tombstone at most: a walk that goes on behind what it has seen, and so looks at nothing
+ * twice when a block is missing, searches so far only.
+ */
+void smv_map_limit_to_change(const struct smv_map *map, const struct smv_key *key,
+			     struct smv_key *limit);
+
 /* Room for @entries changes in the active overlay: -EBUSY, -ENOMEM. */
 int smv_map_reserve(struct smv_map *map, u32 entries);
 void smv_map_put(struct smv_map *map, const struct smv_key *key, const void *value);

@@ -204,7 +204,11 @@ u64 smv_origin_flush_lsn(const struct smv_volume *origin)
 
 /* ---- the mover ------------------------------------------------------------- */
 
-/* The first chunk at or above @chunk, and below *first, for which @volume has an entry; else *first stays. */
+/*
+ * The first chunk at or above @chunk, and below *first, for which @volume has an entry or the overlays have
+ * a tombstone; else *first stays. Were tombstones passed here, each step of the mover
+ * would pass them again, and begin anew at each block that it misses.
+ */
 static int first_entry(struct smv_store *store, const struct smv_volume *volume, u64 chunk,
 		       u64 *first, u64 *miss)
 {
@@ -214,14 +218,15 @@ static int first_entry(struct smv_store *store, const struct smv_volume *volume,
 
 	if (!volume->exceptions)
 		return 0;
+	smv_map_limit_to_change(&store->exceptions, &key, &limit);
 	error = smv_record_ge(store, &key, &limit, &found, NULL, miss);
-	if (error)
-		return error == -ENOENT ? 0 : error;
-	*first = found.chunk;
+	if (error && error != -ENOENT)
+		return error;
+	*first = error ? limit.chunk : found.chunk;
 	return 0;
 }
 
-/* The first chunk at or above @chunk that R could find in the store. */
+/* The first chunk at or above @chunk that R could find in the store, or could have found. */
 static int candidate(struct smv_store *store, const struct smv_volume *origin, u64 chunk,
 		     u64 *first, u64 *miss)
 {

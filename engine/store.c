@@ -311,10 +311,20 @@ int smv_origin_preserved(struct smv_store *store, struct smv_volume *origin,
 	return error;
 }
 
-int smv_exception_ge(struct smv_store *store, const struct smv_key *key, struct smv_key *found,
+int smv_exception_ge(struct smv_store *store, struct smv_key *key, struct smv_key *found,
 		     struct smv_value *value, u64 *miss)
 {
 	static const struct smv_key last = { ~0ULL, ~0ULL, ~0ULL };
+	struct smv_key limit;
+	int error;
 
-	return smv_record_ge(store, key, &last, found, value, miss);
+	do {
+		limit = last;
+		smv_map_limit_to_change(&store->exceptions, key, &limit);
+		error = smv_record_ge(store, key, &limit, found, value, miss);
+		if (error != -ENOENT)
+			return error;
+		*key = limit;
+	} while (smv_key_next(key));
+	return -ENOENT;
 }

@@ -487,8 +487,11 @@ int smv_clean_step(struct smv_store *store, u32 entries, u32 *freed, u64 *miss);
 
 /* ---- walking the exceptions (check, dump, diff, list -s) ---------------------------- */
 
-/* The first exception at or above @key. -ENOENT, -EAGAIN, -EUCLEAN. */
-int smv_exception_ge(struct smv_store *store, const struct smv_key *key, struct smv_key *found,
+/*
+ * The first exception at or above @key. -ENOENT, -EAGAIN, -EUCLEAN. What was passed to no avail *key is
+ * moved past, also with -EAGAIN: asked again, it goes on there.
+ */
+int smv_exception_ge(struct smv_store *store, struct smv_key *key, struct smv_key *found,
 		     struct smv_value *value, u64 *miss);
 
 /* Geometry in sectors and chunks. */

@@ -140,11 +140,10 @@ static const char *where_name(u64 where)
 }
 
 /* One row; 1: it was the last that there is, or none fits any more. */
-static int exceptions_row(struct smv_command *command, struct smv_key *key, u64 *miss)
+static int exceptions_row(struct smv_command *command, u64 volume, struct smv_key *key, u64 *miss)
 {
 	struct smv_key found;
 	struct smv_value value;
-	u64 volume = key->volume;
 	char row[128];
 	int r, length;
 
@@ -167,17 +166,18 @@ int smv_command_exceptions(struct smv_command *command)
 {
 	struct smv_dev *dev = command->dev;
 	struct smv_key key;
-	u64 miss = 0;
+	u64 volume, miss = 0;
 	int r;
 
-	if (command->argc != 3 || parse_number(command->argv[0], &key.volume) ||
+	if (command->argc != 3 || parse_number(command->argv[0], &volume) ||
 	    parse_number(command->argv[1], &key.chunk) ||
 	    parse_number(command->argv[2], &key.epoch))
 		return -EINVAL;
+	key.volume = volume;
 	do {
 		smv_lock(dev);
 		do {
-			r = exceptions_row(command, &key, &miss);
+			r = exceptions_row(command, volume, &key, &miss);
 		} while (!r);
 		smv_unlock(dev);
 		if (r == -EAGAIN && smv_host_fetch(dev, miss))

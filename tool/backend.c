@@ -251,6 +251,8 @@ static const struct {
 	{ EALREADY,
 	  "a rollback of this origin is running: wait until it is done, see snapmv status" },
 	{ ENODATA, "chunks are lost or cannot be read: write them anew on the origin to end it" },
+	{ EHOSTDOWN,
+	  "nothing of the origin can be read: once it can, activate it, and the rollback goes on" },
 	{ ESHUTDOWN, "was deactivated, its data moves on when it is active again: activate it" },
 	{ EROFS, "the store is read-only: make its device writable" },
 	{ EIO,

@@ -7,7 +7,8 @@
  *
  * A crash at any point leaves a rollback that goes on from its last durable
  * mark. A chunk whose data the source has lost stays pending, and the rollback
- * does not end (-ENODATA). Weak side: one chunk at a time.
+ * does not end (-ENODATA). What cannot be read in place is lost to the snapshots that need it, unless
+ * nothing of the origin can be read (I-AWAY): then that is the error. Weak side: one chunk at a time.
  */
 #include <stdlib.h>
 #include "mover.h"
@@ -55,22 +56,40 @@ static int copy(struct mover *m, const struct smv_job *job)
 				m->chunk_bytes);
 }
 
+static bool can_read(const struct mover *m, u64 offset)
+{
+	u8 sector[SMV_SECTOR_BYTES];
+
+	return !smv_device_read(m->device, offset, sector, sizeof(sector));
+}
+
+/* I-AWAY, as smv_copy_answers() of the module. */
+static bool answers(const struct mover *m)
+{
+	u64 last = m->origin_bytes / SMV_SECTOR_BYTES - 1;
+
+	return can_read(m, last * SMV_SECTOR_BYTES) || can_read(m, 0) ||
+	       can_read(m, last / 2 * SMV_SECTOR_BYTES);
+}
+
 /* Does a job, which is then one no more; a preserve is durable when it returns. -ESTALE: ask again. */
 static int do_job(struct mover *m, struct smv_job *job)
 {
 	bool move = job->todo == SMV_TODO_MOVE, preserve = job->todo == SMV_TODO_COPY;
 	int rc = copy(m, job);
-	bool lost = preserve && m->unread;
+	bool away = preserve && m->unread && job->from.place == SMV_PLACE_ORIGIN && !answers(m);
+	bool lost = preserve && m->unread && !away;
 	u64 lsn;
 
 	if (rc && !lost) {
 		smv_job_cancel(m->host->store, job);
+		if (away)
+			return -EHOSTDOWN;
 		if (!move || !m->unread)
 			return rc;
 		smv_rollback_pass(m->origin, job->chunk);
 		return -ENODATA;
 	}
-	/* what cannot be read any more is lost to the snapshots that need it, as by the module */
 	do
 		rc = lost ? smv_job_lost(m->host->store, job, &lsn, &m->host->miss) :
 			    smv_job_done(m->host->store, job, &lsn, &m->host->miss);

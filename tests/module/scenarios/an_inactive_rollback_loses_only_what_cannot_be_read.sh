@@ -16,16 +16,16 @@ stamp write /dev/mapper/s0-data --tag 2 --from 0 --count 96 --map o.map
 # as after a crash: there is no fingerprint
 must dmsetup remove s0-data s0
 
-order data fail read 1 1000
+order data fail read 1
 smv rollback --wait --undo before -S "$store" data@a
 calm data
 must stamp check "$data" --map a.map
 smv activate "$store"
 smv activate data@a data@before
 must stamp check /dev/mapper/s0-data@a --map a.map
-! stamp check /dev/mapper/s0-data@before --map o.map --from 0 --count 96 >out 2>&1 ||
+! stamp check /dev/mapper/s0-data@before --map o.map --from 0 --count 32 >out 2>&1 ||
 	fail 'what could not be read was kept'
-must stamp check /dev/mapper/s0-data@before --map o.map --from 96 --count 1000
+must stamp check /dev/mapper/s0-data@before --map o.map --from 32 --count 1000
 
 # What is to be moved cannot be read on the store: the rest is moved. It is a rollback that goes on until
 # the chunk can be read.
@@ -45,3 +45,18 @@ dm_remove hole
 smv activate "$store"
 wait_for 20 is s0-data rolling 0
 must stamp check /dev/mapper/s0-data --map c.map
+
+# Nothing of the origin can be read: it is away, and nothing is lost.
+smv snapshot data d
+cp c.map d.map
+stamp write /dev/mapper/s0-data --tag 4 --from 0 --count 96 --map c.map
+must dmsetup remove s0-data s0
+order data fail read 1 1000000
+mustfail 'nothing of the origin can be read' snapmv rollback --wait --undo last -S "$store" data@d
+calm data
+smv activate "$store"
+wait_for 20 is s0-data rolling 0
+smv activate data@last
+must stamp check /dev/mapper/s0-data --map d.map
+must stamp check /dev/mapper/s0-data@last --map c.map
+eq "$(field s0 lost)" 0 'chunks lost since it is active'

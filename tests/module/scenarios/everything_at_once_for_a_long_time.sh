@@ -1,7 +1,7 @@
 # Everything at once: threads that judge each of their reads on an origin and a snapshot of it, files
 # made and verified on an ext4 with snapshots coming and going, an origin rolled back and forth,
-# tables reloaded, devices suspended with and without flush, delays below that come and go, and beside
-# it random operations on a second store compared with plain copies. Five minutes at full scale;
+# tables reloaded, devices suspended with and without flush, delays below that come and go, discards of
+# the filesystem and of a whole snapshot of a snapshot, a store that fills and drops; and beside it random operations on a second store compared with plain copies. Five minutes at full scale;
 # -f 1200 is an hour, as make check-long takes on each kernel.
 # long
 # long-scale: 1200
@@ -15,6 +15,8 @@ mkdisk disk 512M
 mkdisk a 3204s
 mkdisk b 3213s
 mkdisk store1 256M
+mkdisk small 8M
+mkdisk store2 6M
 dm_make store "0 1048576 linear $disk 0"
 store=/dev/mapper/store
 stamp write "$a" --tag 1
@@ -23,6 +25,10 @@ smv format -c 8K -l s1 "$store1"
 smv add "$store1" "$a" a
 smv add "$store1" "$b" b
 smv activate "$store1"
+stamp write "$small" --tag 1 --map small.map
+smv format -c 16K -l s2 "$store2"
+smv add "$store2" "$small" small
+smv activate "$store2"
 mkfs ext4 "$fs"
 stamp write "$roll" --tag 1 --map roll.map
 smv format -c 16K -l s0 "$store"
@@ -109,6 +115,38 @@ roll_back()
 	must stamp check /dev/mapper/s0-roll --map roll.map
 }
 
+discards()
+{
+	quiet fstrim /mnt/fs
+	[ $group -gt 0 ] || return 0
+	quiet snapmv snapshot fs@g$group bare
+	quiet snapmv activate fs@bare
+	quiet blkdiscard -f /dev/mapper/s0-fs@bare
+	quiet snapmv deactivate fs@bare
+	quiet snapmv delete fs@bare
+}
+
+full=0
+fill()
+{
+	quiet snapmv snapshot small now
+	quiet snapmv activate small@now
+	cp small.map now.map
+	rnd writes 900
+	stamp write /dev/mapper/s2-small --tag $((round + 10)) --map small.map --random "$writes" \
+		--sectors 1-40 --seed $round
+	must stamp check /dev/mapper/s2-small --map small.map
+	state=$(field s2-small@now state)
+	case $state in
+	ok)	must stamp check /dev/mapper/s2-small@now --map now.map ;;
+	invalid) full=$((full + 1)) ;;
+	*)	fail "a snapshot of a store that may be full is $state" ;;
+	esac
+	quiet snapmv deactivate small@now
+	quiet snapmv delete small@now
+	eq "$(field s2 state)" ok 'state of the store that fills'
+}
+
 delays()
 {
 	rnd ms 4
@@ -123,7 +161,7 @@ end=$(($(date +%s) + $(scaled 300 10)))
 while [ "$(date +%s)" -lt $end ]; do
 	round=$((round + 1))
 	alive
-	rnd what 9
+	rnd what 11
 	case $what in
 	0|1)	snapshots ;;
 	2|3)	change_files ;;
@@ -134,6 +172,8 @@ while [ "$(date +%s)" -lt $end ]; do
 	8)	quiet snapmv status s0/
 		quiet snapmv list -s s0/
 		quiet dmsetup message s0 0 checkpoint ;;
+	9)	discards ;;
+	10)	fill ;;
 	esac
 done
 dm_load store "0 1048576 linear $disk 0"
@@ -149,4 +189,5 @@ wait_for 120 is s0-roll rolling 0
 must stamp check "$roll" --map roll.map
 unmnt fs
 fsck /dev/mapper/s0-fs
-say "$round rounds, $group group snapshots, differ came to seed $(cat differ.seed 2>/dev/null || echo 1)"
+[ $round -lt 200 ] || cond $full -gt 0
+say "$round rounds, $group group snapshots, full $full times, differ came to seed $(cat differ.seed 2>/dev/null || echo 1)"

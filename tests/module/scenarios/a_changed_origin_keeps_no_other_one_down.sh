@@ -52,16 +52,17 @@ say 'half way'
 open_two()
 {
 	while [ -e /dev/mapper/s0-one ]; do :; done
-	sleep 8 </dev/mapper/s0-two
+	while [ ! -e refused ]; do sleep 0.1; done </dev/mapper/s0-two
 }
 smv activate "$store"
 smv delete one@a two@b
 smv snapshot one a two b
-dm_load one "0 $size delay $below 0 1"
+dm_load one "0 $size delay $below 0 5"
 open_two &
 mustfail 'two.*cannot be taken down' snapmv deactivate s0
-cond ! -e /dev/mapper/s0-one
+touch refused
 wait
+cond ! -e /dev/mapper/s0-one
 dm_load one "0 $size linear $below 0"
 change "$one"
 mustfail 'one.*without the module' snapmv activate one

@@ -228,6 +228,34 @@ int memory_job_done(struct memory *memory, struct smv_job *job)
 	return rc;
 }
 
+int memory_first_write(struct memory *memory, struct smv_volume *origin, u64 chunk)
+{
+	struct smv_job job = { 0 };
+	int rc = memory_origin_write(memory, origin, chunk, &job);
+
+	if (!rc && job.todo != SMV_TODO_COPY)
+		rc = -EEXIST;
+	return rc ? rc : memory_job_done(memory, &job);
+}
+
+int memory_clean(struct memory *memory, u32 entries)
+{
+	struct smv_store_info info;
+	u32 freed;
+	int rc;
+
+	do {
+		rc = memory_commit(memory);
+		if (rc)
+			return rc;
+		do
+			rc = smv_clean_step(memory->store, entries, &freed, &memory->miss);
+		while (memory_again(memory, &rc) || rc == 1);
+		smv_store_info(memory->store, &info);
+	} while (!rc && info.cleaning);
+	return rc;
+}
+
 int memory_close(struct memory *memory)
 {
 	int rc = memory_commit(memory);

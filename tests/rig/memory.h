@@ -34,7 +34,11 @@ bool memory_again(struct memory *memory, int *rc);
 int memory_origin_write(struct memory *memory, struct smv_volume *origin, u64 chunk,
 			struct smv_job *job);
 int memory_job_done(struct memory *memory, struct smv_job *job);
+/* A first write that preserves its chunk. -EEXIST: there was nothing to be preserved. */
+int memory_first_write(struct memory *memory, struct smv_volume *origin, u64 chunk);
 int memory_commit(struct memory *memory);
+/* Commits and cleans, @entries a step, until all is clean. */
+int memory_clean(struct memory *memory, u32 entries);
 /* Marks what a rollback has moved, and commits it. */
 int memory_stage(struct memory *memory, struct smv_volume *origin);
 /* smv_snapshot() of one volume, and its commit. @snapshot: it, or NULL if nobody wants to know. */

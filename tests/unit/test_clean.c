@@ -126,12 +126,8 @@ static void clean_all(void)
 {
 	struct smv_store_info info;
 
-	do {
-		EXPECT_EQ(memory_commit(&memory), 0);
-		while (clean(16))
-			;
-		smv_store_info(memory.store, &info);
-	} while (info.cleaning);
+	EXPECT_EQ(memory_clean(&memory, 16), 0);
+	smv_store_info(memory.store, &info);
 	EXPECT_EQ(info.ghosts, 0);
 	EXPECT_EQ(info.exceptions, entries_read());
 }

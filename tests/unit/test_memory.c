@@ -33,15 +33,6 @@ static void end(void)
 	EXPECT_EQ(rig_host_live(), live);
 }
 
-static void first_write(struct smv_volume *origin, u64 chunk)
-{
-	struct smv_job job = { 0 };
-
-	EXPECT_EQ(memory_origin_write(&memory, origin, chunk, &job), 0);
-	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	EXPECT_EQ(memory_job_done(&memory, &job), 0);
-}
-
 static void expect_written(u32 writes)
 {
 	struct smv_store_info info;
@@ -60,7 +51,7 @@ UNIT_TEST(first_writes_go_on_when_no_allocation_succeeds)
 
 	rig_host_fail_all(true);
 	for (i = 0; i < WRITES; i++)
-		first_write(origin, i);
+		EXPECT_EQ(memory_first_write(&memory, origin, i), 0);
 	rig_host_fail_all(false);
 	expect_written(WRITES);
 	end();
@@ -73,7 +64,7 @@ UNIT_TEST(a_checkpoint_that_finds_no_memory_goes_on_later)
 	u32 i, found = 0;
 
 	for (i = 0; i < WRITES; i++) {
-		first_write(origin, i);
+		EXPECT_EQ(memory_first_write(&memory, origin, i), 0);
 		if (i % 500 != 499)
 			continue;
 		EXPECT_EQ(memory_commit(&memory), 0);

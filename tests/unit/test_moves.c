@@ -20,13 +20,8 @@ static void begin(void)
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
 	origin = smv_volume_origin(memory.store, "data");
 	EXPECT_EQ(memory_snapshot(&memory, origin, "a", &a), 0);
-	for (u64 i = 0; i < CHUNKS; i++) {
-		struct smv_job job = { 0 };
-
-		EXPECT_EQ(memory_origin_write(&memory, origin, 2 * i, &job), 0);
-		EXPECT_EQ(job.todo, SMV_TODO_COPY);
-		EXPECT_EQ(memory_job_done(&memory, &job), 0);
-	}
+	for (u64 i = 0; i < CHUNKS; i++)
+		EXPECT_EQ(memory_first_write(&memory, origin, 2 * i), 0);
 	EXPECT_EQ(memory_commit(&memory), 0);
 	EXPECT_EQ(smv_rollback(memory.store, origin, a, NULL, 1, &lsn), 0);
 	EXPECT_EQ(memory_commit(&memory), 0);

@@ -73,11 +73,7 @@ static enum smv_todo needs(u64 chunk)
 /* The chunk is preserved and that recorded; its write does not come. */
 static void preserve(u64 chunk)
 {
-	struct smv_job job = { 0 };
-
-	EXPECT_EQ(memory_origin_write(&memory, origin, chunk, &job), 0);
-	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	EXPECT_EQ(memory_job_done(&memory, &job), 0);
+	EXPECT_EQ(memory_first_write(&memory, origin, chunk), 0);
 }
 
 static bool is_set(u64 first, u64 end)

@@ -11,15 +11,6 @@ static struct smv_volume *data(void)
 	return smv_volume_origin(memory.store, "data");
 }
 
-static void first_write(u64 chunk)
-{
-	struct smv_job job = { 0 };
-
-	EXPECT_EQ(memory_origin_write(&memory, data(), chunk, &job), 0);
-	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	EXPECT_EQ(memory_job_done(&memory, &job), 0);
-}
-
 /* Rolling back; chunks 0 and 5 are to be moved. */
 static void begin(void)
 {
@@ -31,8 +22,8 @@ static void begin(void)
 	EXPECT_EQ(memory_open(&memory, false, NULL), 0);
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
 	EXPECT_EQ(memory_snapshot(&memory, data(), "a", &snapshot), 0);
-	first_write(0);
-	first_write(5);
+	EXPECT_EQ(memory_first_write(&memory, data(), 0), 0);
+	EXPECT_EQ(memory_first_write(&memory, data(), 5), 0);
 	EXPECT_EQ(smv_rollback(memory.store, data(), snapshot, NULL, 1, &lsn), 0);
 	EXPECT_EQ(memory_commit(&memory), 0);
 }

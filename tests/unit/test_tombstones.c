@@ -18,31 +18,6 @@ static struct smv_volume *data(void)
 	return smv_volume_origin(memory.store, "data");
 }
 
-static void first_write(u64 chunk)
-{
-	struct smv_job job = { 0 };
-
-	EXPECT_EQ(memory_origin_write(&memory, data(), chunk, &job), 0);
-	EXPECT_EQ(job.todo, SMV_TODO_COPY);
-	EXPECT_EQ(memory_job_done(&memory, &job), 0);
-}
-
-static void clean_all(void)
-{
-	struct smv_store_info info;
-	u32 freed;
-	int rc;
-
-	do {
-		EXPECT_EQ(memory_commit(&memory), 0);
-		do
-			rc = smv_clean_step(memory.store, 64, &freed, &memory.miss);
-		while (memory_again(&memory, &rc) || rc == 1);
-		EXPECT_EQ(rc, 0);
-		smv_store_info(memory.store, &info);
-	} while (info.cleaning);
-}
-
 /* All entries but those of the last chunk are in the tree, and tombstones over them. */
 static void begin(void)
 {
@@ -55,13 +30,13 @@ static void begin(void)
 	EXPECT_EQ(smv_add(memory.store, &add, &lsn), 0);
 	EXPECT_EQ(memory_snapshot(&memory, data(), "large", &large), 0);
 	for (u64 chunk = 0; chunk < CHUNKS; chunk++)
-		first_write(chunk);
+		EXPECT_EQ(memory_first_write(&memory, data(), chunk), 0);
 	EXPECT_EQ(memory_snapshot(&memory, data(), "small", &small), 0);
-	first_write(CHUNKS);
+	EXPECT_EQ(memory_first_write(&memory, data(), CHUNKS), 0);
 	EXPECT_EQ(memory_checkpoint(&memory, false), 0);
 	done = memory.store->checkpoint.done;
 	EXPECT_EQ(smv_delete(memory.store, large, &lsn), 0);
-	clean_all();
+	EXPECT_EQ(memory_clean(&memory, 64), 0);
 	EXPECT_EQ(memory.store->checkpoint.done, done);
 	EXPECT_EQ(data()->exceptions, 1);
 	memory.reads = 0;

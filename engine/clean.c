@@ -145,29 +145,20 @@ static int delete_entry(struct smv_store *store, struct smv_volume *volume,
 	return 0;
 }
 
-/*
- * The next entry of the volume being cleaned. 1: none up to the next change, and the place is behind
- * that. So a step passes one tombstone at most, and what it has passed it does not pass again when a
- * block is missing. -ENOENT: that was the last.
- */
+/* The next entry of the volume being cleaned; as smv_record_walk(): a step passes one tombstone at most. */
 static int next_entry(struct smv_store *store, struct smv_key *key, u64 *where, u64 *miss)
 {
 	struct smv_cleaning *clean = &store->clean;
 	const struct smv_key last = { clean->volume->number, ~0ULL, ~0ULL };
-	struct smv_key limit = last;
 	struct smv_value value;
 	int error;
 
 	if (!clean->volume->exceptions)
 		return -ENOENT;
-	smv_map_limit_to_change(&store->exceptions, &clean->place, &limit);
-	error = smv_record_ge(store, &clean->place, &limit, key, &value, miss);
+	error = smv_record_walk(store, &clean->place, &last, key, &value, miss);
 	if (!error)
 		*where = value.where;
-	if (error != -ENOENT || !smv_key_cmp(&limit, &last))
-		return error;
-	clean->place = limit;
-	return smv_key_next(&clean->place) ? 1 : -ENOENT;
+	return error;
 }
 
 static bool advance(struct smv_cleaning *clean, const struct smv_key *key)

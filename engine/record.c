@@ -99,6 +99,20 @@ int smv_record_ge(struct smv_store *store, const struct smv_key *key, const stru
 			&disk, value);
 }
 
+int smv_record_walk(struct smv_store *store, struct smv_key *place, const struct smv_key *last,
+		    struct smv_key *found, struct smv_value *value, u64 *miss)
+{
+	struct smv_key limit = *last;
+	int error;
+
+	smv_map_limit_to_change(&store->exceptions, place, &limit);
+	error = smv_record_ge(store, place, &limit, found, value, miss);
+	if (error != -ENOENT || !smv_key_cmp(&limit, last))
+		return error;
+	*place = limit;
+	return smv_key_next(place) ? 1 : -ENOENT;
+}
+
 int smv_record_le(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
 		  struct smv_key *found, struct smv_value *value, u64 *miss)
 {

@@ -47,6 +47,12 @@ u64 smv_record_rekey(struct smv_store *store, struct smv_volume *from_volume,
 /* Exceptions as all records so far say: smv_map_ge() and its like, in the host's byte order. */
 int smv_record_ge(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
 		  struct smv_key *found, struct smv_value *value, u64 *miss);
+/*
+ * A step of a walk: the first in [*place, last], as far as the overlays' next change. 1: none up to that, and *place is
+ * behind it, so that what was passed is not passed again when a block is missing. -ENOENT: none at all.
+ */
+int smv_record_walk(struct smv_store *store, struct smv_key *place, const struct smv_key *last,
+		    struct smv_key *found, struct smv_value *value, u64 *miss);
 int smv_record_le(struct smv_store *store, const struct smv_key *key, const struct smv_key *limit,
 		  struct smv_key *found, struct smv_value *value, u64 *miss);
 int smv_record_get(struct smv_store *store, const struct smv_key *key, struct smv_value *value,

@@ -315,16 +315,10 @@ int smv_exception_ge(struct smv_store *store, struct smv_key *key, struct smv_ke
 		     struct smv_value *value, u64 *miss)
 {
 	static const struct smv_key last = { ~0ULL, ~0ULL, ~0ULL };
-	struct smv_key limit;
 	int error;
 
-	do {
-		limit = last;
-		smv_map_limit_to_change(&store->exceptions, key, &limit);
-		error = smv_record_ge(store, key, &limit, found, value, miss);
-		if (error != -ENOENT)
-			return error;
-		*key = limit;
-	} while (smv_key_next(key));
-	return -ENOENT;
+	do
+		error = smv_record_walk(store, key, &last, found, value, miss);
+	while (error == 1);
+	return error;
 }

@@ -63,11 +63,13 @@ static bool can_read(const struct mover *m, u64 offset)
 	return !smv_device_read(m->device, offset, sector, sizeof(sector));
 }
 
-/* I-AWAY, as smv_copy_answers() of the module. */
-static bool answers(const struct mover *m)
+/* I-AWAY, as smv_copy_answers() of the module: can anything be read where the copy could not? */
+static bool answers(const struct mover *m, const struct smv_job *job)
 {
 	u64 last = m->origin_bytes / SMV_SECTOR_BYTES - 1;
 
+	if (job->from.place != SMV_PLACE_ORIGIN)
+		return true;
 	return can_read(m, last * SMV_SECTOR_BYTES) || can_read(m, 0) ||
 	       can_read(m, last / 2 * SMV_SECTOR_BYTES);
 }
@@ -77,7 +79,7 @@ static int do_job(struct mover *m, struct smv_job *job)
 {
 	bool move = job->todo == SMV_TODO_MOVE, preserve = job->todo == SMV_TODO_COPY;
 	int rc = copy(m, job);
-	bool away = preserve && m->unread && job->from.place == SMV_PLACE_ORIGIN && !answers(m);
+	bool away = preserve && m->unread && !answers(m, job);
 	bool lost = preserve && m->unread && !away;
 	u64 lsn;
 

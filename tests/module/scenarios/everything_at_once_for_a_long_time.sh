@@ -1,8 +1,9 @@
 # Everything at once: threads that judge each of their reads on an origin and a snapshot of it, files
 # made and verified on an ext4 with snapshots coming and going, an origin rolled back and forth,
 # tables reloaded, devices suspended with and without flush, delays below that come and go, discards of
-# the filesystem and of a whole snapshot of a snapshot, a store that fills and drops; and beside it random operations on a second store compared with plain copies. Five minutes at full scale;
-# -f 1200 is an hour, as make check-long takes on each kernel.
+# the filesystem and of a whole snapshot of a snapshot, a store that fills and drops; and beside it
+# random operations on a second store compared with plain copies. Five minutes at full scale; -f 1200 is
+# an hour, as make check-long takes on each kernel.
 # long
 # long-scale: 1200
 # memory: 2G

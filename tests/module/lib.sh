@@ -754,7 +754,7 @@ mkfs()	# ext4|xfs DEV
 	say "mkfs $1 $2"
 }
 
-fsck()	# DEV: the filesystem's own check finds nothing; changes nothing
+fsck()	# DEV: the filesystem's own check finds nothing; changes nothing, nor replays a journal
 {
 	case $(blkid -o value -s TYPE "$1") in
 	ext4)	quiet e2fsck -fn "$1" ;;

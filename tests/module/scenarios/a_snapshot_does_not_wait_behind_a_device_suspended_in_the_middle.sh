@@ -31,4 +31,8 @@ unmnt data
 dm_remove top
 dm_remove middle
 smv activate data@awake
+# Written out, not frozen: what ext4 does by itself, as zeroing its tables, may be in the journal alone.
+mnt /dev/mapper/s0-data@awake awake
+verify_files /mnt/awake
+unmnt awake
 fsck /dev/mapper/s0-data@awake

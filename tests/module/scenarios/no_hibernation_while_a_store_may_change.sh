@@ -2,6 +2,7 @@
 # be preserved once more, from what has overwritten it: the system does not hibernate while a store is
 # active but read-only, and says which; then it does, as far as the kernel's own test of it goes.
 # alone
+# kernels: 6.1 6.12
 
 mkdisk origin 2M
 mkdisk store 8M

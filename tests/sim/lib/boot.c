@@ -52,7 +52,8 @@ static void io_cut_short(struct world *w, const struct smv_io *io)
 		if (random_chance(&w->random, 500))
 			return;
 		request = disk_flush_begin(w->store);
-		disk_flush_end(w->store, &request);
+		if (disk_flush_end(w->store, &request))
+			return;
 	}
 	for (u32 i = 0; i < io->count; i++)
 		if (random_chance(&w->random, 700))
